@@ -1,0 +1,1 @@
+"""Dragoman: what users of the platform import."""

@@ -1,0 +1,142 @@
+"""Caches that a change elsewhere empties within a second.
+
+`Invalidations` listens on one channel with a connection of its own. A cache is filled only if no invalidation arrived
+since before its SELECT; everything is flushed when the listener reconnects; the process notifies itself every 500 ms
+and caches are bypassed while that does not come back; entries live 30 s at most.
+"""
+
+import asyncio
+import os
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+
+from dragoman_server.db.database import UNAVAILABLE, Conn
+from dragoman_server.db.statement import read_sql
+from dragoman_server.kit.clock import Clock, SystemClock
+from dragoman_server.kit.telemetry import get_logger
+
+V = TypeVar("V")
+
+log = get_logger("db")
+
+CHANNEL = "dragoman_changes"
+PULSE_SECONDS = 0.5
+STALE_AFTER_SECONDS = 1.0
+HARD_TTL_SECONDS = 30.0
+NOTIFY = read_sql(__package__ or "", "notify_change")
+
+
+async def announce(conn: Conn, topic: str, key: str = "*") -> None:
+    """Tell every process, when this transaction commits, that `key` of `topic` changed (`*`: all of it)."""
+    await conn.execute(NOTIFY, f"{topic}:{key}")
+
+
+class Invalidations:
+    """The process's listener. `run` it as a service; caches made by `cache` obey it."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None) -> None:
+        self._url = url
+        self._clock = clock or SystemClock()
+        self._caches: dict[str, list[InvalidatedCache[Any]]] = {}
+        self._token = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self._heard_at = float("-inf")
+        self._stopping = asyncio.Event()
+        self.version = 0
+
+    def cache(self, topic: str, *, limit: int = 10_000) -> "InvalidatedCache[Any]":
+        """Return a cache whose entries with key `k` die when `topic:k` is announced. Keys are text."""
+        made: InvalidatedCache[Any] = InvalidatedCache(self, limit=limit, clock=self._clock)
+        self._caches.setdefault(topic, []).append(made)
+        return made
+
+    def healthy(self) -> bool:
+        """True while our own pulse came back within the last second."""
+        return self._clock.monotonic() - self._heard_at < STALE_AFTER_SECONDS
+
+    def _on_message(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        topic, _, key = str(payload).partition(":")
+        if topic == "pulse":
+            if key == self._token:
+                self._heard_at = self._clock.monotonic()
+            return
+        self.version += 1
+        for cache in self._caches.get(topic, ()):
+            cache.forget(key)
+
+    def _flush(self) -> None:
+        self.version += 1
+        for caches in self._caches.values():
+            for cache in caches:
+                cache.forget("*")
+
+    async def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._listen()
+            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+                log.warning("invalidations_lost", error=type(error).__name__)
+            self._heard_at = float("-inf")
+            self._flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), PULSE_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=5)
+        try:
+            await connection.add_listener(CHANNEL, self._on_message)
+            self._flush()
+            while not self._stopping.is_set():
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"pulse:{self._token}")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), PULSE_SECONDS)
+        finally:
+            connection.terminate()
+
+    async def stop(self) -> None:
+        self._stopping.set()
+
+
+class InvalidatedCache(Generic[V]):
+    """See the module; made by `Invalidations.cache`. Keys are text. Bounded: the least recently used entry leaves first."""
+
+    def __init__(self, invalidations: Invalidations, *, limit: int, clock: Clock) -> None:
+        self._invalidations = invalidations
+        self._limit = limit
+        self._clock = clock
+        self._entries: OrderedDict[str, tuple[float, V]] = OrderedDict()
+
+    def peek(self, key: str) -> V | None:
+        """Return the cached value, or None when there is none that may be used now."""
+        entry = self._entries.get(key)
+        if entry is None or not self._invalidations.healthy():
+            return None
+        if self._clock.monotonic() - entry[0] > HARD_TTL_SECONDS:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return entry[1]
+
+    async def get(self, key: str, load: Callable[[], Awaitable[V]]) -> V:
+        """Return the cached value or load it. A value loaded while something changed, and None, are not kept."""
+        found = self.peek(key)
+        if found is not None:
+            return found
+        version = self._invalidations.version
+        value = await load()
+        if value is not None and version == self._invalidations.version and self._invalidations.healthy():
+            self._entries[key] = (self._clock.monotonic(), value)
+            if len(self._entries) > self._limit:
+                self._entries.popitem(last=False)
+        return value
+
+    def forget(self, key: str) -> None:
+        """Drop `key`, or everything for `*`."""
+        if key == "*":
+            self._entries.clear()
+        else:
+            self._entries.pop(key, None)

@@ -1,0 +1,2 @@
+-- The database clock: safe anywhere, reads nothing.
+SELECT kit.now()

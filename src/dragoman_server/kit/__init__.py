@@ -1,0 +1,1 @@
+"""What every part stands on: clock, ids, the error root, start and stop, telemetry. Knows no product word and no table."""
