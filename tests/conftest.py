@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from dragoman_server.db import Database
+from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
 
@@ -48,7 +48,7 @@ def postgres() -> Iterator[EmbeddedPostgres]:
 
 
 async def _execute(url: str, sql: str) -> None:
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await connection.execute(sql)
     finally:

@@ -4,7 +4,7 @@ Every part with tables calls this; it stores only the list of applied migrations
 database clock `kit.now()`. Runs in every process.
 """
 
-from dragoman_server.db.cache import Invalidations, InvalidatedCache
+from dragoman_server.db.cache import InvalidatedCache, Invalidations
 from dragoman_server.db.database import Conn, Database, Row
 from dragoman_server.db.statement import Statement, read_sql
 

@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-import asyncpg
-
-from dragoman_server.db.database import UNAVAILABLE, Conn
+from dragoman_server.db.database import Conn
+from dragoman_server.db.driver import UNAVAILABLE, PostgresError, connect
 from dragoman_server.db.statement import read_sql
 from dragoman_server.kit.clock import Clock, SystemClock
 from dragoman_server.kit.telemetry import get_logger
@@ -78,7 +77,7 @@ class Invalidations:
         while not self._stopping.is_set():
             try:
                 await self._listen()
-            except (*UNAVAILABLE, asyncpg.PostgresError) as error:
+            except (*UNAVAILABLE, PostgresError) as error:
                 log.warning("invalidations_lost", error=type(error).__name__)
             self._heard_at = float("-inf")
             self._flush()
@@ -86,7 +85,7 @@ class Invalidations:
                 await asyncio.wait_for(self._stopping.wait(), PULSE_SECONDS)
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5, command_timeout=5)
+        connection = await connect(self._url, timeout=5, command_timeout=5, name="dragoman-listen")
         try:
             await connection.add_listener(CHANNEL, self._on_message)
             self._flush()
@@ -102,7 +101,7 @@ class Invalidations:
 
 
 class InvalidatedCache(Generic[V]):
-    """See the module; made by `Invalidations.cache`. Keys are text. Bounded: the least recently used entry leaves first."""
+    """See the module; made by `Invalidations.cache`. Keys are text; the least recently used entry leaves first."""
 
     def __init__(self, invalidations: Invalidations, *, limit: int, clock: Clock) -> None:
         self._invalidations = invalidations

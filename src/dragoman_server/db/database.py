@@ -1,15 +1,14 @@
 """Connections and transactions over asyncpg. Only `Statement`s run here."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-import asyncpg
 import msgspec
 
+from dragoman_server.db.driver import UNAVAILABLE, RawConnection, RawPool, create_pool
 from dragoman_server.db.statement import Statement, read_sql
 from dragoman_server.kit.errors import UnavailableError
 
@@ -20,7 +19,7 @@ class Row(Protocol):
     """A row: unpacks like a tuple, and `row["column"]`."""
 
     def __getitem__(self, key: str | int) -> Any: ...
-    def __iter__(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
     def __len__(self) -> int: ...
 
 
@@ -31,26 +30,12 @@ class DatabaseUnavailableError(UnavailableError):
         super().__init__("The database does not answer. Try again shortly.", headers={"Retry-After": "1"})
 
 
-UNAVAILABLE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
-)
-"""What a lost or restarting Postgres raises. Doors answer these with 503, loops try again."""
-
-
 class Conn:
     """A connection lent by `Database`; inside `transaction()` everything on it commits or rolls back together."""
 
     __slots__ = ("_raw",)
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: RawConnection) -> None:
         self._raw = raw
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
@@ -64,7 +49,7 @@ class Conn:
 
     async def execute(self, statement: Statement, *args: object) -> str:
         """Run it; return the command tag, e.g. `UPDATE 3`."""
-        return cast("str", await self._raw.execute(statement.text, *args))
+        return await self._raw.execute(statement.text, *args)
 
     async def executemany(self, statement: Statement, rows: Iterable[Sequence[object]]) -> None:
         await self._raw.executemany(statement.text, rows)
@@ -74,7 +59,7 @@ class Conn:
         await self._raw.copy_records_to_table(table, schema_name=schema, columns=list(columns), records=rows)
 
     @asynccontextmanager
-    async def savepoint(self) -> AsyncIterator[None]:
+    async def savepoint(self) -> AsyncGenerator[None]:
         """Roll back only to here when the block raises."""
         async with self._raw.transaction():
             yield
@@ -89,7 +74,7 @@ def encode_json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def _prepare(raw: Any) -> None:
+async def _prepare(raw: RawConnection) -> None:
     for kind in ("json", "jsonb"):
         await raw.set_type_codec(kind, schema="pg_catalog", encoder=encode_json, decoder=msgspec.json.decode)
 
@@ -105,14 +90,14 @@ class Database:
         self._max_size = max_size
         self._command_timeout = command_timeout
         self._name = name
-        self._pool: Any = None
+        self._pool: RawPool | None = None
 
     async def open(self) -> None:
         """Connect; raise `DatabaseUnavailableError` when it does not answer within ten seconds."""
         try:
             # jit is switched off per database or role by the set-up (`migrate`), never by SET in pooled code; the
             # start-up parameter below reaches Postgres directly and is dropped where a pooler refuses it.
-            self._pool = await asyncpg.create_pool(
+            self._pool = await create_pool(
                 self.url,
                 min_size=self._min_size,
                 max_size=self._max_size,
@@ -122,7 +107,7 @@ class Database:
                 max_inactive_connection_lifetime=300.0,
                 server_settings={"application_name": self._name, "jit": "off"},
             )
-        except (*UNAVAILABLE, ssl.SSLError) as error:
+        except UNAVAILABLE as error:
             raise DatabaseUnavailableError from error
 
     async def close(self) -> None:
@@ -133,16 +118,21 @@ class Database:
             except TimeoutError:
                 pool.terminate()
 
+    def _open_pool(self) -> RawPool:
+        if self._pool is None:
+            raise DatabaseUnavailableError
+        return self._pool
+
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Conn]:
+    async def connection(self) -> AsyncGenerator[Conn]:
         """Lend a connection without a transaction: each statement commits by itself."""
-        async with self._pool.acquire(timeout=15.0) as raw:
+        async with self._open_pool().acquire(timeout=15.0) as raw:
             yield Conn(raw)
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Conn]:
+    async def transaction(self, *, read_only: bool = False) -> AsyncGenerator[Conn]:
         """Lend a connection in a READ COMMITTED transaction; commit when the block ends, roll back when it raises."""
-        async with self._pool.acquire(timeout=15.0) as raw, raw.transaction(readonly=read_only):
+        async with self._open_pool().acquire(timeout=15.0) as raw, raw.transaction(readonly=read_only):
             yield Conn(raw)
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:

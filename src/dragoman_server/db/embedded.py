@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import quote
 
 MAJOR = 18
@@ -48,7 +50,7 @@ class EmbeddedPostgresError(Exception):
 
 
 class EmbeddedPostgres:
-    """One cluster under `folder`. `start` makes it when missing; `stop` is a fast shutdown; all calls are idempotent."""
+    """One cluster under `folder`. `start` makes it when missing; `stop` is a fast shutdown; calls are idempotent."""
 
     def __init__(self, folder: Path, *, settings: dict[str, str] | None = None) -> None:
         self._folder = folder.absolute()
@@ -102,7 +104,7 @@ class EmbeddedPostgres:
 
     # -- making a cluster --------------------------------------------------------------------------------------------
 
-    def _initialize(self, account: "pwd.struct_passwd | None") -> None:
+    def _initialize(self, account: pwd.struct_passwd | None) -> None:
         self._copy_runtime()
         shutil.rmtree(self._folder / "data.new", ignore_errors=True)
         shutil.rmtree(self._folder / "data", ignore_errors=True)
@@ -150,23 +152,27 @@ class EmbeddedPostgres:
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def _spawn(
-        self, arguments: list[str], account: "pwd.struct_passwd | None", output: object
-    ) -> "subprocess.Popen[bytes]":
+        self, arguments: list[str], account: pwd.struct_passwd | None, output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         folder = self._folder
         program = str(folder / "runtime" / "bin" / arguments[0])
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "LD_LIBRARY_PATH": str(folder / "runtime" / "lib")}
         if account is None or _reachable(folder, account):
             command = [program, *(str(folder / a) if a in ("data", "data.new") else a for a in arguments[1:])]
-            identity = {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            return subprocess.Popen(  # type: ignore[call-overload]
+            identity: dict[str, Any] = (
+                {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+            )
+            )
+            started: subprocess.Popen[bytes] = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
                 start_new_session=True, preexec_fn=_die_with_parent, **identity,
             )  # fmt: skip
+            return started
         return self._spawn_in_namespace(arguments, account, output)
 
     def _spawn_in_namespace(
-        self, arguments: list[str], account: "pwd.struct_passwd", output: object
-    ) -> "subprocess.Popen[bytes]":
+        self, arguments: list[str], account: pwd.struct_passwd, output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         """As root below a folder that the server's user may not enter (say, /root): show it the cluster elsewhere.
 
         A mount namespace of the server's own has the cluster bound on /mnt; nothing outside changes.
@@ -180,16 +186,16 @@ class EmbeddedPostgres:
             "--pdeathsig", "INT", *inner,
         ]  # fmt: skip
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LD_LIBRARY_PATH": "/mnt/runtime/lib"}
-        return subprocess.Popen(  # type: ignore[call-overload]
+        return subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
             start_new_session=True, preexec_fn=_die_with_parent,
         )  # fmt: skip
 
-    def _prepare_socket_folder(self, account: "pwd.struct_passwd | None") -> None:
+    def _prepare_socket_folder(self, account: pwd.struct_passwd | None) -> None:
         folder = self._folder / "socket"
         if len(str(folder)) > _SOCKET_PATH_LIMIT or (account is not None and not _reachable(self._folder, account)):
             digest = hashlib.sha256(str(self._folder).encode()).hexdigest()[:10]
-            folder = Path(tempfile.mkdtemp(prefix=f"dragoman-{digest}-", dir="/tmp"))  # noqa: S108 (mode 0700, random)
+            folder = Path(tempfile.mkdtemp(prefix=f"dragoman-{digest}-", dir="/tmp"))
         folder.mkdir(exist_ok=True, mode=0o700)
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
@@ -216,7 +222,7 @@ class EmbeddedPostgres:
     def _is_our_server(self, pid: int) -> bool:
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-            return state != "Z" and Path(os.readlink(f"/proc/{pid}/exe")).name.startswith("postgres")
+            return state != "Z" and Path(f"/proc/{pid}/exe").readlink().name.startswith("postgres")
         except OSError:
             return False
 
@@ -246,7 +252,7 @@ class EmbeddedPostgres:
             return ""
 
 
-def _server_account() -> "pwd.struct_passwd | None":
+def _server_account() -> pwd.struct_passwd | None:
     """The account Postgres runs as when we are root; None when we are not."""
     if os.geteuid() != 0:
         return None
@@ -260,7 +266,7 @@ def _server_account() -> "pwd.struct_passwd | None":
     )
 
 
-def _reachable(folder: Path, account: "pwd.struct_passwd") -> bool:
+def _reachable(folder: Path, account: pwd.struct_passwd) -> bool:
     """True if `account` may enter every parent of `folder`."""
     for parent in folder.parents:
         status = parent.stat()
@@ -276,10 +282,10 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
-def _wait(done: "object", patience: float) -> bool:
+def _wait(done: Callable[[], bool], patience: float) -> bool:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
-        if done():  # type: ignore[operator]
+        if done():
             return True
         time.sleep(0.02)
     return False

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import asyncpg
+from dragoman_server.db.driver import RawConnection, connect
 
 _FILE = re.compile(r"^(\d{4})_([a-z0-9_]+?)(\.post)?\.sql$")
 _LOCK = 7_241_001
@@ -45,7 +45,7 @@ def load_migrations(package: str) -> list[Migration]:
 async def migrate(url: str, packages: Sequence[str], *, include_post: bool = True) -> list[Migration]:
     """Bring the database at `url` up to date and return what was applied now."""
     applied: list[Migration] = []
-    connection = await asyncpg.connect(url, timeout=10)
+    connection = await connect(url)
     try:
         for migration in [m for p in (f"dragoman_server.{_KIT_PART}", *packages) for m in load_migrations(p)]:
             if migration.phase == "post" and not include_post:
@@ -70,7 +70,7 @@ async def migrate(url: str, packages: Sequence[str], *, include_post: bool = Tru
     return applied
 
 
-async def _is_applied(connection: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> bool:
+async def _is_applied(connection: RawConnection, migration: Migration) -> bool:
     if await connection.fetchval("SELECT to_regclass('kit.migrations')") is None:
         return False
     return bool(

@@ -1,4 +1,4 @@
-"""SQL lives in files beside its part; `read_sql` alone makes a `Statement`, so an f-string never reaches the database."""
+"""SQL lives in files beside its part; `read_sql` alone makes a `Statement`: no f-string reaches the database."""
 
 from importlib.resources import files
 from typing import final

@@ -1,11 +1,12 @@
 """A string that never prints itself."""
 
+import hmac
 from typing import final
 
 
 @final
 class Secret:
-    """Holds a credential; `str`, `repr` and format show `***`, only `reveal()` gives the value. Not picklable, not JSON."""
+    """Holds a credential; `str`, `repr` and format show `***`, only `reveal()` gives the value. Never serialized."""
 
     __slots__ = ("_value",)
 
@@ -27,8 +28,6 @@ class Secret:
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:
-        import hmac
-
         return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
 
     def __hash__(self) -> int:
