@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 from urllib.parse import quote
 
 MAJOR = 18
@@ -159,15 +159,12 @@ class EmbeddedPostgres:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "LD_LIBRARY_PATH": str(folder / "runtime" / "lib")}
         if account is None or _reachable(folder, account):
             command = [program, *(str(folder / a) if a in ("data", "data.new") else a for a in arguments[1:])]
-            identity: dict[str, Any] = (
-                {} if account is None else {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-            )
-            )
-            started: subprocess.Popen[bytes] = subprocess.Popen(
+            identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
+            started = subprocess.Popen(
                 command, cwd=folder, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-                start_new_session=True, preexec_fn=_die_with_parent, **identity,
+                start_new_session=True, preexec_fn=_die_with_parent, extra_groups=[] if account else None, **identity,
             )  # fmt: skip
-            return started
+            return cast("subprocess.Popen[bytes]", started)
         return self._spawn_in_namespace(arguments, account, output)
 
     def _spawn_in_namespace(
