@@ -1,0 +1,554 @@
+"""The one guarded outbound HTTP client.
+
+aiohttp carries the bytes; this file decides. The connector's socket factory is the gate: it is handed every address
+about to be dialled (resolved or literal, each connection anew) and refuses before a socket exists, so what was
+checked is what is dialled and a name that changes its mind between look-up and connect gains nothing.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+import zlib
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from aiohttp.client_exceptions import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientConnectorSSLError,
+    ClientPayloadError,
+    ClientResponseError,
+    ConnectionTimeoutError,
+    InvalidURL,
+    NonHttpUrlClientError,
+)
+from yarl import URL
+
+from dragoman_server.egress import decoding
+from dragoman_server.egress.certificates import ClientCertificates, verifying_context
+from dragoman_server.egress.errors import (
+    EgressRefusedError,
+    InvalidRequestError,
+    InvalidUpstreamAnswerError,
+    RedirectRefusedError,
+    ResponseTooLargeError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+from dragoman_server.egress.redirects import REDIRECTS, headers_for_hop, origin_of, redirected_method
+from dragoman_server.egress.resolving import ConnectorResolver, Resolve, SystemResolver
+from dragoman_server.egress.rules import EgressRules
+
+Headers = Sequence[tuple[str, str]]
+Body = bytes | AsyncIterable[bytes] | None
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_PLAIN_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\uffff@/?#\\]+(?:[/?][\x21-\x7e]*)?", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MANAGED = frozenset(
+    {
+        "connection",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""The connection's own headers: never taken from a caller, so none can smuggle a second request or another host."""
+_AUTOMATIC = ("User-Agent", "Accept-Encoding", "Content-Type")
+_SMALL_BODY = 1024 * 1024
+_DRAIN_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds. `connect` includes the look-up and a wait for a free connection; `first_byte` starts when the request is
+    sent; `between_bytes` is the longest silence inside a body; `total` ends everything, the body included.
+    """
+
+    connect: float = 10.0
+    first_byte: float = 60.0
+    between_bytes: float = 60.0
+    total: float = 300.0
+
+    def within(self, seconds: float) -> "Deadlines":
+        """Return these deadlines, none later than `seconds` from now."""
+        return Deadlines(
+            *(min(value, seconds) for value in (self.connect, self.first_byte, self.between_bytes, self.total))
+        )
+
+
+class _RefusedAddressError(OSError):
+    """Raised inside the connector, which lets only OSErrors through; all are equal, so several addresses stay one."""
+
+    def __init__(self) -> None:
+        super().__init__("address refused by the egress rules")
+
+
+class EgressResponse:
+    """An answer whose body has not been read yet. Belongs to the `async with` block that yielded it."""
+
+    __slots__ = ("_decompress", "_response", "host", "raw_headers", "status", "url")
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str, *, decompress: bool) -> None:
+        self._response = response
+        self.status = response.status
+        self.host = host
+        self.url = str(response.url)
+        self.raw_headers: Sequence[tuple[bytes, bytes]] = response.raw_headers
+        self._decompress: str | None = None
+        if decompress:
+            encoding = (self.header("content-encoding") or "").strip().lower()
+            if encoding in decoding.SUPPORTED:
+                self._decompress = encoding
+                gone = (b"content-encoding", b"content-length")
+                self.raw_headers = [(name, value) for name, value in self.raw_headers if name.lower() not in gone]
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers in their order; bytes that are not UTF-8 are read as Latin-1."""
+        return [(name.decode("latin-1"), _text(value)) for name, value in self.raw_headers]
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, any case."""
+        wanted = name.lower().encode("latin-1")
+        for key, value in self.raw_headers:
+            if key.lower() == wanted:
+                return _text(value)
+        return None
+
+    @property
+    def content_length(self) -> int | None:
+        """The length the upstream stated for the body as it will be iterated, if any."""
+        return None if self._decompress else self._response.content_length
+
+    async def iter(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives. Holding back stops the upstream: at most ~128 KiB wait in memory."""
+        chunks = self._chunks()
+        if self._decompress is None:
+            async for chunk in chunks:
+                yield chunk
+            return
+        try:
+            async for chunk in decoding.decoded(chunks, self._decompress):
+                yield chunk
+        except zlib.error as error:
+            raise InvalidUpstreamAnswerError(self.host, "its body is not what Content-Encoding says") from error
+
+    async def read(self, limit: int = 10 * 1024 * 1024) -> bytes:
+        """Return the whole body; raises ResponseTooLargeError as soon as it is longer than `limit` bytes."""
+        pieces: list[bytes] = []
+        size = 0
+        async for chunk in self.iter():
+            size += len(chunk)
+            if size > limit:
+                raise ResponseTooLargeError(self.host, limit)
+            pieces.append(chunk)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    @property
+    def finished(self) -> bool:
+        """True once the whole body has arrived (at once for an answer without one)."""
+        return self._response.content.at_eof()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        try:
+            while chunk := await content.readany():
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translate(error, self.host, "reading the body") from error
+
+
+class _Request:
+    """One request with its redirects, as an async context manager (a class: a generator costs more per call)."""
+
+    __slots__ = (
+        "_body",
+        "_client",
+        "_context",
+        "_credential_origins",
+        "_deadlines",
+        "_decompress",
+        "_follow",
+        "_headers",
+        "_keep",
+        "_method",
+        "_response",
+        "_url",
+    )
+
+    def __init__(
+        self,
+        client: "EgressClient",
+        method: str,
+        url: str,
+        headers: Headers,
+        body: Body,
+        deadlines: Deadlines,
+        follow: int,
+        credential_origins: frozenset[str] | None,
+        keep: bool,
+        client_certificate: tuple[str, str] | None,
+        decompress: bool,
+    ) -> None:
+        self._client = client
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._deadlines = deadlines
+        self._follow = follow
+        self._credential_origins = credential_origins
+        self._keep = keep
+        self._context = client_certificate
+        self._decompress = decompress
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def __aenter__(self) -> EgressResponse:
+        method = self._method.upper()
+        if not _TOKEN.fullmatch(method) or method in {"CONNECT", "TRACE"}:
+            raise InvalidRequestError(f"The method `{method[:20]}` cannot be sent.")
+        url = parse_url(self._url)
+        headers = clean_headers(self._headers)
+        body = self._body
+        try:
+            response = await self._client.send(method, url, headers, body, self._deadlines, self._context)
+            if self._follow > 0 and response.status in REDIRECTS:
+                response, url = await self._follow_redirects(response, method, url, headers, body)
+        except BaseException:
+            await _close_body(body)
+            raise
+        self._response = response
+        return EgressResponse(response, url.raw_host or "", decompress=self._decompress)
+
+    async def _follow_redirects(
+        self, response: aiohttp.ClientResponse, method: str, url: URL, headers: list[tuple[str, str]], body: Body
+    ) -> tuple[aiohttp.ClientResponse, URL]:
+        origins = self._credential_origins if self._credential_origins is not None else frozenset({origin_of(url)})
+        ends = time.monotonic() + self._deadlines.total
+        certificate = self._context
+        hops = 0
+        secure = url.scheme == "https"
+        while response.status in REDIRECTS and (location := response.headers.get("Location")):
+            host = url.raw_host or ""
+            following = redirected_method(response.status, method)
+            body_dropped = following != method or body is None
+            if not body_dropped and not isinstance(body, bytes):
+                return response, url  # a streamed body is gone: the caller gets the redirect itself
+            if hops == self._follow:
+                response.close()
+                raise InvalidUpstreamAnswerError(host, f"it redirected more than {self._follow} times")
+            hops += 1
+            try:
+                url = parse_location(url, location)
+                await _discard(response)
+            except BaseException:
+                response.close()
+                raise
+            downgraded = secure and url.scheme == "http"
+            if downgraded and not body_dropped:
+                raise RedirectRefusedError(url.raw_host or "", "would send the request body unencrypted")
+            if body_dropped:
+                body = None
+            headers = headers_for_hop(
+                headers,
+                target=url,
+                downgraded=downgraded,
+                credential_origins=origins,
+                keep=self._keep,
+                body_dropped=body_dropped,
+            )
+            if origin_of(url) not in origins:
+                certificate = None
+            method = following
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise UpstreamTimeoutError(host, "following redirects", sent=True)
+            try:
+                response = await self._client.send(
+                    method, url, headers, body, self._deadlines.within(left), certificate
+                )
+            except EgressRefusedError as error:
+                raise RedirectRefusedError(error.host) from None
+        return response, url
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        response = self._response
+        if response is not None:
+            if not response.closed:
+                response.close()  # the rest of the body was not wanted: the connection cannot be used again
+            await _close_body(self._body)
+
+
+class EgressClient:
+    """One pool for the process. `open()` inside the event loop, `close()` at the end; safe for any number of tasks."""
+
+    def __init__(
+        self,
+        rules: EgressRules | None = None,
+        *,
+        resolve: Resolve | None = None,
+        ca_file: Path | None = None,
+        user_agent: str = "dragoman",
+        connections: int = 1000,
+        connections_per_host: int = 100,
+        max_header_bytes: int = 32 * 1024,
+        max_headers: int = 256,
+    ) -> None:
+        self.rules = rules or EgressRules()
+        self._resolve = resolve
+        self._ca_file = ca_file
+        self._user_agent = user_agent
+        self._connections = connections
+        self._connections_per_host = connections_per_host
+        self._max_header_bytes = max_header_bytes
+        self._max_headers = max_headers
+        self._session: aiohttp.ClientSession | None = None
+        self._system_resolver: SystemResolver | None = None
+        self._certificates = ClientCertificates(ca_file)
+
+    async def open(self) -> None:
+        """Make the pool. A second call does nothing."""
+        if self._session is not None:
+            return
+        resolve = self._resolve
+        if resolve is None:
+            resolve = self._system_resolver = SystemResolver()
+        connector = aiohttp.TCPConnector(
+            ssl=verifying_context(self._ca_file),
+            resolver=ConnectorResolver(resolve),
+            socket_factory=self._open_socket,
+            limit=self._connections,
+            limit_per_host=self._connections_per_host,
+            ttl_dns_cache=10,
+            keepalive_timeout=15,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=_AUTOMATIC,
+            max_line_size=self._max_header_bytes,
+            max_field_size=self._max_header_bytes,
+            max_headers=self._max_headers,
+            timeout=aiohttp.ClientTimeout(total=300, connect=10, sock_read=60),
+        )
+
+    async def close(self) -> None:
+        """Close every connection. Requests under way fail."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+        if self._system_resolver is not None:
+            self._system_resolver.close()
+            self._system_resolver = None
+
+    async def __aenter__(self) -> "EgressClient":
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Headers = (),
+        body: Body = None,
+        deadlines: Deadlines = Deadlines(),
+        follow_redirects: int = 0,
+        credential_origins: frozenset[str] | None = None,
+        keep_headers_on_redirect: bool = False,
+        client_certificate: tuple[str, str] | None = None,
+        decompress: bool = False,
+    ) -> "_Request":
+        """Send a request; `async with` gives the answer as soon as its headers are there, any status included.
+
+        Redirects are followed `follow_redirects` times; outside `credential_origins` (by default the URL's own origin)
+        only harmless headers go along unless `keep_headers_on_redirect`. A body that is an iterable is sent once: a
+        redirect that wants it again is returned as it is. A stated Content-Length is kept, else it goes chunked.
+
+        Raises EgressRefusedError, InvalidRequestError, UpstreamTimeoutError, UpstreamUnreachableError,
+        InvalidUpstreamAnswerError.
+        """
+        return _Request(
+            self,
+            method,
+            url,
+            headers,
+            body,
+            deadlines,
+            follow_redirects,
+            credential_origins,
+            keep_headers_on_redirect,
+            client_certificate,
+            decompress,
+        )
+
+    async def send(
+        self,
+        method: str,
+        url: URL,
+        headers: list[tuple[str, str]],
+        body: Body,
+        deadlines: Deadlines,
+        client_certificate: tuple[str, str] | None,
+    ) -> aiohttp.ClientResponse:
+        """Send one hop and wait for its headers. `url` and `headers` are already checked."""
+        if self._session is None:
+            raise RuntimeError("EgressClient.open() has not been called")
+        extra: dict[str, Any] = {}
+        if client_certificate is not None:
+            extra["ssl"] = await self._certificates.context(*client_certificate)
+        if not any(name.lower() == "user-agent" for name, _ in headers):
+            headers = [*headers, ("User-Agent", self._user_agent)]
+        # aiohttp's own read timer restarts with every byte; a server that drips header bytes must not live on that.
+        small = body is None or (isinstance(body, bytes) and len(body) <= _SMALL_BODY)
+        patience = min(deadlines.connect + deadlines.first_byte, deadlines.total) if small else deadlines.total
+        host = url.raw_host or ""
+        try:
+            async with asyncio.timeout(patience):
+                response = await self._session.request(
+                    method,
+                    url,
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(
+                        total=deadlines.total, connect=deadlines.connect, sock_read=deadlines.first_byte
+                    ),
+                    **extra,
+                )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _translate(error, host, "waiting for the answer") from error
+        connection = response.connection
+        if connection is not None and connection.protocol is not None:
+            connection.protocol.read_timeout = deadlines.between_bytes
+        return response
+
+    def _open_socket(self, info: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, _, address = info
+        if (len(address) > 3 and address[3]) or not self.rules.permits(address[0]):
+            raise _RefusedAddressError
+        return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def parse_url(text: str) -> URL:
+    """Return `text` as an absolute http(s) URL, byte for byte where it is plain ASCII; raises InvalidRequestError."""
+    try:
+        if _PLAIN_URL.fullmatch(text):
+            url = URL(text, encoded=True)
+        elif _CONTROL.search(text) or "\\" in text:
+            raise InvalidRequestError("The URL contains characters that may not be sent.")
+        else:
+            url = URL(text)
+        port_is_valid = url.port != 0
+    except ValueError as error:
+        raise InvalidRequestError("The URL is not valid.") from error
+    if url.scheme not in {"http", "https"} or not url.raw_host or not port_is_valid:
+        raise InvalidRequestError("The URL must be absolute and begin with http:// or https://.")
+    if url.raw_user is not None or url.raw_password is not None:
+        raise InvalidRequestError("The URL must not contain a user name or password.")
+    return url.with_fragment(None) if url.raw_fragment else url
+
+
+def parse_location(base: URL, location: str) -> URL:
+    """Return where a redirect leads; raises RedirectRefusedError for what is not an http(s) URL without credentials."""
+    host = base.raw_host or ""
+    try:
+        # Raw UTF-8 in Location is common; aiohttp hands it over as surrogates.
+        text = _text(location.encode("utf-8", "surrogateescape")).strip()
+        return parse_url(str(base.join(URL(text, encoded=_is_plain(text)))))
+    except (InvalidRequestError, ValueError):
+        raise RedirectRefusedError(host, "answered with a Location that cannot be followed") from None
+
+
+def clean_headers(headers: Headers) -> list[tuple[str, str]]:
+    """Return the headers without those the connection manages; raises InvalidRequestError for what is not HTTP."""
+    kept: list[tuple[str, str]] = []
+    for name, value in headers:
+        if not _TOKEN.fullmatch(name):
+            raise InvalidRequestError("A header's name is not valid.")
+        if _BAD_VALUE.search(value):
+            raise InvalidRequestError(f"The header `{name}` has a value that may not be sent.")
+        if name.lower() not in _MANAGED:
+            kept.append((name, value))
+    return kept
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and " " not in text
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+async def _discard(response: aiohttp.ClientResponse) -> None:
+    """Read a redirect's little body so that its connection can be used again; close on more than a little."""
+    length = response.content_length
+    if length is not None and length <= _DRAIN_LIMIT:
+        with contextlib.suppress(aiohttp.ClientError, OSError):
+            await response.content.read()
+    response.close()
+
+
+async def _close_body(body: Body) -> None:
+    close = getattr(body, "aclose", None)
+    if close is not None:
+        with contextlib.suppress(RuntimeError):  # still being read by the writer that is just being cancelled
+            await close()
+
+
+_CLIENT_ERRORS: Mapping[type[BaseException], str] = {
+    ClientConnectorDNSError: "its name cannot be resolved",
+    ClientConnectorCertificateError: "its TLS certificate is not valid for it",
+    ClientConnectorSSLError: "the TLS handshake failed",
+}
+
+
+def _translate(error: BaseException, host: str, phase: str) -> Exception:
+    """Return our error for aiohttp's. Nothing of its text is kept: it may hold the URL."""
+    if isinstance(error, ConnectionTimeoutError):
+        return UpstreamTimeoutError(host, "connecting", sent=False)
+    if isinstance(error, TimeoutError):
+        return UpstreamTimeoutError(host, phase, sent=True)
+    if isinstance(error, ClientConnectorError):
+        if isinstance(error.os_error, _RefusedAddressError):
+            return EgressRefusedError(host)
+        for kind, why in _CLIENT_ERRORS.items():
+            if isinstance(error, kind):
+                return UpstreamUnreachableError(host, why, sent=False)
+        return UpstreamUnreachableError(host, "the connection was refused or is not possible", sent=False)
+    if isinstance(error, InvalidURL | NonHttpUrlClientError):
+        return InvalidRequestError("The URL is not valid.")
+    if isinstance(error, ClientResponseError):
+        return InvalidUpstreamAnswerError(host, "it is not valid HTTP, or its headers are too large")
+    if isinstance(error, ClientPayloadError):
+        return UpstreamUnreachableError(host, "the body ended too early", sent=True)
+    if isinstance(error, ValueError) and not isinstance(error, OSError | aiohttp.ClientError):
+        return InvalidRequestError("The request cannot be sent as HTTP.")
+    return UpstreamUnreachableError(host, "the connection was closed before the answer was complete", sent=True)
