@@ -29,7 +29,8 @@ def load_migrations(package: str) -> list[Migration]:
     """Return the migrations of `dragoman_server.<part>`, in order; raise ValueError for a gap or an odd file name."""
     part = package.rpartition(".")[2]
     found: list[Migration] = []
-    for entry in sorted(files(package).joinpath("migrations").iterdir(), key=lambda e: e.name):
+    folder = files("dragoman_server").joinpath(part, "migrations")  # not by import: a part is code, this is data
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         if not entry.name.endswith(".sql"):
             continue
         match = _FILE.match(entry.name)

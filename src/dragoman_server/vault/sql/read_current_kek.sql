@@ -1,0 +1,2 @@
+-- Which KEK is current; for a look only, no lock.
+SELECT current_kek FROM vault.ring

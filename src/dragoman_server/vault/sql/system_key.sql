@@ -1,0 +1,2 @@
+-- A key of the platform's own, wrapped.
+SELECT kek_id, wrapped FROM vault.system_keys WHERE name = $1
