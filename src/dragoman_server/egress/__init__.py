@@ -5,7 +5,7 @@ address and dials exactly that one, re-checks every redirect, keeps credentials 
 deadlines. Called by proxy, connect, webhooks and runners; stores nothing; one client per process that talks outwards.
 """
 
-from dragoman_server.egress.client import Body, Deadlines, EgressClient, EgressResponse, Headers
+from dragoman_server.egress.client import Deadlines, EgressClient
 from dragoman_server.egress.errors import (
     EgressRefusedError,
     InvalidRequestError,
@@ -15,7 +15,9 @@ from dragoman_server.egress.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from dragoman_server.egress.response import EgressResponse
 from dragoman_server.egress.rules import EgressRules, is_public
+from dragoman_server.egress.wire import Body, Headers
 
 __all__ = [
     "Body",

@@ -14,7 +14,7 @@ _KEPT = 256
 
 
 def verifying_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that checks chain and host name, TLS 1.2 or newer; `ca_file` adds an operator's own authority."""
+    """Return a context that checks chain and host name; `ca_file` adds an operator's own authority."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file is not None:

@@ -7,68 +7,31 @@ checked is what is dialled and a name that changes its mind between look-up and 
 
 import asyncio
 import contextlib
-import re
 import socket
 import time
-import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
-from aiohttp.client_exceptions import (
-    ClientConnectorCertificateError,
-    ClientConnectorDNSError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientPayloadError,
-    ClientResponseError,
-    ConnectionTimeoutError,
-    InvalidURL,
-    NonHttpUrlClientError,
-)
 from yarl import URL
 
-from dragoman_server.egress import decoding
 from dragoman_server.egress.certificates import ClientCertificates, verifying_context
 from dragoman_server.egress.errors import (
     EgressRefusedError,
     InvalidRequestError,
     InvalidUpstreamAnswerError,
     RedirectRefusedError,
-    ResponseTooLargeError,
     UpstreamTimeoutError,
-    UpstreamUnreachableError,
 )
+from dragoman_server.egress.failures import RefusedAddressError, translate
 from dragoman_server.egress.redirects import REDIRECTS, headers_for_hop, origin_of, redirected_method
 from dragoman_server.egress.resolving import ConnectorResolver, Resolve, SystemResolver
+from dragoman_server.egress.response import EgressResponse
 from dragoman_server.egress.rules import EgressRules
+from dragoman_server.egress.wire import TOKEN, Body, Headers, clean_headers, frame_body, parse_location, parse_url
 
-Headers = Sequence[tuple[str, str]]
-Body = bytes | AsyncIterable[bytes] | None
-
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_PLAIN_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\uffff@/?#\\]+(?:[/?][\x21-\x7e]*)?", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_MANAGED = frozenset(
-    {
-        "connection",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""The connection's own headers: never taken from a caller, so none can smuggle a second request or another host."""
 _AUTOMATIC = ("User-Agent", "Accept-Encoding", "Content-Type")
 _SMALL_BODY = 1024 * 1024
 _DRAIN_LIMIT = 64 * 1024
@@ -90,88 +53,6 @@ class Deadlines:
         return Deadlines(
             *(min(value, seconds) for value in (self.connect, self.first_byte, self.between_bytes, self.total))
         )
-
-
-class _RefusedAddressError(OSError):
-    """Raised inside the connector, which lets only OSErrors through; all are equal, so several addresses stay one."""
-
-    def __init__(self) -> None:
-        super().__init__("address refused by the egress rules")
-
-
-class EgressResponse:
-    """An answer whose body has not been read yet. Belongs to the `async with` block that yielded it."""
-
-    __slots__ = ("_decompress", "_response", "host", "raw_headers", "status", "url")
-
-    def __init__(self, response: aiohttp.ClientResponse, host: str, *, decompress: bool) -> None:
-        self._response = response
-        self.status = response.status
-        self.host = host
-        self.url = str(response.url)
-        self.raw_headers: Sequence[tuple[bytes, bytes]] = response.raw_headers
-        self._decompress: str | None = None
-        if decompress:
-            encoding = (self.header("content-encoding") or "").strip().lower()
-            if encoding in decoding.SUPPORTED:
-                self._decompress = encoding
-                gone = (b"content-encoding", b"content-length")
-                self.raw_headers = [(name, value) for name, value in self.raw_headers if name.lower() not in gone]
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """The headers in their order; bytes that are not UTF-8 are read as Latin-1."""
-        return [(name.decode("latin-1"), _text(value)) for name, value in self.raw_headers]
-
-    def header(self, name: str) -> str | None:
-        """Return the first header of that name, any case."""
-        wanted = name.lower().encode("latin-1")
-        for key, value in self.raw_headers:
-            if key.lower() == wanted:
-                return _text(value)
-        return None
-
-    @property
-    def content_length(self) -> int | None:
-        """The length the upstream stated for the body as it will be iterated, if any."""
-        return None if self._decompress else self._response.content_length
-
-    async def iter(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives. Holding back stops the upstream: at most ~128 KiB wait in memory."""
-        chunks = self._chunks()
-        if self._decompress is None:
-            async for chunk in chunks:
-                yield chunk
-            return
-        try:
-            async for chunk in decoding.decoded(chunks, self._decompress):
-                yield chunk
-        except zlib.error as error:
-            raise InvalidUpstreamAnswerError(self.host, "its body is not what Content-Encoding says") from error
-
-    async def read(self, limit: int = 10 * 1024 * 1024) -> bytes:
-        """Return the whole body; raises ResponseTooLargeError as soon as it is longer than `limit` bytes."""
-        pieces: list[bytes] = []
-        size = 0
-        async for chunk in self.iter():
-            size += len(chunk)
-            if size > limit:
-                raise ResponseTooLargeError(self.host, limit)
-            pieces.append(chunk)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    @property
-    def finished(self) -> bool:
-        """True once the whole body has arrived (at once for an answer without one)."""
-        return self._response.content.at_eof()
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        content = self._response.content
-        try:
-            while chunk := await content.readany():
-                yield chunk
-        except (aiohttp.ClientError, OSError) as error:
-            raise _translate(error, self.host, "reading the body") from error
 
 
 class _Request:
@@ -221,7 +102,7 @@ class _Request:
 
     async def __aenter__(self) -> EgressResponse:
         method = self._method.upper()
-        if not _TOKEN.fullmatch(method) or method in {"CONNECT", "TRACE"}:
+        if not TOKEN.fullmatch(method) or method in {"CONNECT", "TRACE"}:
             raise InvalidRequestError(f"The method `{method[:20]}` cannot be sent.")
         url = parse_url(self._url)
         headers = clean_headers(self._headers)
@@ -361,7 +242,7 @@ class EgressClient:
             self._system_resolver.close()
             self._system_resolver = None
 
-    async def __aenter__(self) -> "EgressClient":
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
@@ -420,6 +301,7 @@ class EgressClient:
         extra: dict[str, Any] = {}
         if client_certificate is not None:
             extra["ssl"] = await self._certificates.context(*client_certificate)
+        headers, body = frame_body(headers, body)
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers = [*headers, ("User-Agent", self._user_agent)]
         # aiohttp's own read timer restarts with every byte; a server that drips header bytes must not live on that.
@@ -440,7 +322,7 @@ class EgressClient:
                     **extra,
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _translate(error, host, "waiting for the answer") from error
+            raise translate(error, host, "waiting for the answer") from error
         connection = response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = deadlines.between_bytes
@@ -449,62 +331,8 @@ class EgressClient:
     def _open_socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, address = info
         if (len(address) > 3 and address[3]) or not self.rules.permits(address[0]):
-            raise _RefusedAddressError
+            raise RefusedAddressError
         return socket.socket(family=family, type=kind, proto=protocol)
-
-
-def parse_url(text: str) -> URL:
-    """Return `text` as an absolute http(s) URL, byte for byte where it is plain ASCII; raises InvalidRequestError."""
-    try:
-        if _PLAIN_URL.fullmatch(text):
-            url = URL(text, encoded=True)
-        elif _CONTROL.search(text) or "\\" in text:
-            raise InvalidRequestError("The URL contains characters that may not be sent.")
-        else:
-            url = URL(text)
-        port_is_valid = url.port != 0
-    except ValueError as error:
-        raise InvalidRequestError("The URL is not valid.") from error
-    if url.scheme not in {"http", "https"} or not url.raw_host or not port_is_valid:
-        raise InvalidRequestError("The URL must be absolute and begin with http:// or https://.")
-    if url.raw_user is not None or url.raw_password is not None:
-        raise InvalidRequestError("The URL must not contain a user name or password.")
-    return url.with_fragment(None) if url.raw_fragment else url
-
-
-def parse_location(base: URL, location: str) -> URL:
-    """Return where a redirect leads; raises RedirectRefusedError for what is not an http(s) URL without credentials."""
-    host = base.raw_host or ""
-    try:
-        # Raw UTF-8 in Location is common; aiohttp hands it over as surrogates.
-        text = _text(location.encode("utf-8", "surrogateescape")).strip()
-        return parse_url(str(base.join(URL(text, encoded=_is_plain(text)))))
-    except (InvalidRequestError, ValueError):
-        raise RedirectRefusedError(host, "answered with a Location that cannot be followed") from None
-
-
-def clean_headers(headers: Headers) -> list[tuple[str, str]]:
-    """Return the headers without those the connection manages; raises InvalidRequestError for what is not HTTP."""
-    kept: list[tuple[str, str]] = []
-    for name, value in headers:
-        if not _TOKEN.fullmatch(name):
-            raise InvalidRequestError("A header's name is not valid.")
-        if _BAD_VALUE.search(value):
-            raise InvalidRequestError(f"The header `{name}` has a value that may not be sent.")
-        if name.lower() not in _MANAGED:
-            kept.append((name, value))
-    return kept
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and " " not in text
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 async def _discard(response: aiohttp.ClientResponse) -> None:
@@ -521,34 +349,3 @@ async def _close_body(body: Body) -> None:
     if close is not None:
         with contextlib.suppress(RuntimeError):  # still being read by the writer that is just being cancelled
             await close()
-
-
-_CLIENT_ERRORS: Mapping[type[BaseException], str] = {
-    ClientConnectorDNSError: "its name cannot be resolved",
-    ClientConnectorCertificateError: "its TLS certificate is not valid for it",
-    ClientConnectorSSLError: "the TLS handshake failed",
-}
-
-
-def _translate(error: BaseException, host: str, phase: str) -> Exception:
-    """Return our error for aiohttp's. Nothing of its text is kept: it may hold the URL."""
-    if isinstance(error, ConnectionTimeoutError):
-        return UpstreamTimeoutError(host, "connecting", sent=False)
-    if isinstance(error, TimeoutError):
-        return UpstreamTimeoutError(host, phase, sent=True)
-    if isinstance(error, ClientConnectorError):
-        if isinstance(error.os_error, _RefusedAddressError):
-            return EgressRefusedError(host)
-        for kind, why in _CLIENT_ERRORS.items():
-            if isinstance(error, kind):
-                return UpstreamUnreachableError(host, why, sent=False)
-        return UpstreamUnreachableError(host, "the connection was refused or is not possible", sent=False)
-    if isinstance(error, InvalidURL | NonHttpUrlClientError):
-        return InvalidRequestError("The URL is not valid.")
-    if isinstance(error, ClientResponseError):
-        return InvalidUpstreamAnswerError(host, "it is not valid HTTP, or its headers are too large")
-    if isinstance(error, ClientPayloadError):
-        return UpstreamUnreachableError(host, "the body ended too early", sent=True)
-    if isinstance(error, ValueError) and not isinstance(error, OSError | aiohttp.ClientError):
-        return InvalidRequestError("The request cannot be sent as HTTP.")
-    return UpstreamUnreachableError(host, "the connection was closed before the answer was complete", sent=True)

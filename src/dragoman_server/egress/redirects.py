@@ -40,7 +40,7 @@ def origin_of(url: URL) -> str:
 
 
 def redirected_method(status: int, method: str) -> str:
-    """Return the method of the next request: 303 reads the result; 301 and 302 turn a POST into a GET, as everybody does."""
+    """Return the next request's method: 303 reads the result; 301 and 302 turn a POST into a GET."""
     if (status == 303 and method != "HEAD") or (status in {301, 302} and method == "POST"):
         return "GET"
     return method
