@@ -3,25 +3,17 @@
 import json
 from typing import Any
 
-import asyncpg
+from dragoman_server.db import Database, read_sql
 
-from dragoman_server.db import Database
-
-
-async def _all(database: Database, table: str) -> list[dict[str, Any]]:
-    connection = await asyncpg.connect(database.url)
-    try:
-        rows = await connection.fetch(f"SELECT to_jsonb(t)::text AS row FROM {table} t ORDER BY t.at, t.*")
-    finally:
-        await connection.close()
-    return [json.loads(row["row"]) for row in rows]
+OPERATIONS = read_sql("tests.logs", "all_operations")
+MESSAGES = read_sql("tests.logs", "all_messages")
 
 
 async def read_operations(database: Database) -> list[dict[str, Any]]:
     """Every stored operation."""
-    return await _all(database, "logs.operations")
+    return [json.loads(row[0]) for row in await database.fetch(OPERATIONS)]
 
 
 async def read_messages(database: Database) -> list[dict[str, Any]]:
     """Every stored message."""
-    return await _all(database, "logs.messages")
+    return [json.loads(row[0]) for row in await database.fetch(MESSAGES)]

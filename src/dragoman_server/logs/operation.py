@@ -143,7 +143,7 @@ class Operation:
         self, level: str, message: str, meta: Mapping[str, Any] | None = None, at: datetime | None = None
     ) -> None:
         """A line a customer's function wrote, at the time it says (held within the operation's own span)."""
-        known = Level(level) if level in Level else Level.INFO
+        known = _level(level)
         self._add("log", known, "user", message, meta, at)
 
     def http(
@@ -160,7 +160,7 @@ class Operation:
             status = response.get("status") if response else None
             url = self._redactor.text(redact_url(str(request.get("url", ""))))
             message = f"{request.get('method', 'GET')} {url} {'no answer' if status is None else status}"
-        known = Level(level) if level in Level else Level.INFO
+        known = _level(level)
         body: dict[str, Any] = {"request": _shown(request)}
         if response is not None:
             body["response"] = _shown(response)
@@ -218,18 +218,19 @@ class Operation:
         return text.replace("\0", "") if "\0" in text else text
 
     def _encode(self, value: Mapping[str, Any], limit: int) -> str:
-        redacted = self._redactor.value(value)
-        try:
-            encoded = msgspec.json.encode(redacted).decode()
-        except (UnicodeEncodeError, ValueError, TypeError, RecursionError):
-            encoded = msgspec.json.encode({"unreadable": True}).decode()
-        if self._redactor.shows(encoded):  # formed by the punctuation between two values
-            encoded = '{"redacted":true}'
+        encoded = self._redactor.json(value)
         if len(encoded) > limit // 4 and (size := len(encoded.encode())) > limit:
             encoded = msgspec.json.encode(
                 {"cut": True, "bytes": size, "start": self._clean(encoded[: limit // 8])}
             ).decode()
         return encoded.replace("\\u0000", "")
+
+
+def _level(level: str) -> Level:
+    try:
+        return Level(level)
+    except ValueError:
+        return Level.INFO
 
 
 def _shown(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ Pure. `Redactor` knows the values of one operation; the functions below know nam
 import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, unquote_plus, urlsplit, urlunsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ SCAN_LIMIT = 400_000
 """Characters of one text that are looked at; the rest is cut off, and never in the middle of a secret."""
 
 _DEPTH = 12
+_PIECES = re.compile(r"([/?&=#\s\"'<>]+)")
 _NOT_NAME = re.compile(r"[^a-z0-9]")
 _SENSITIVE_ENDS = (
     "authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey",
@@ -30,6 +32,7 @@ _SENSITIVE_NAMES = frozenset({"pwd", "pass", "auth", "sig", "xamzsecuritytoken",
 _SENSITIVE_IN_URL = frozenset({"code", "key", "state", "ticket", "hapikey"})
 
 
+@lru_cache(maxsize=8192)
 def is_sensitive_name(name: str) -> bool:
     """Return True if a header, key or parameter of this name carries a secret."""
     plain = _NOT_NAME.sub("", name.lower())
@@ -38,7 +41,7 @@ def is_sensitive_name(name: str) -> bool:
 
 def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return headers (names in lower case, repeated ones joined) with the secret ones masked."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
     clean: dict[str, str] = {}
     for name, value in pairs:
         lower = name.lower()
@@ -48,20 +51,23 @@ def redact_headers(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> di
 
 
 def redact_url(url: str) -> str:
-    """Return the URL without user info and with the values of secret-looking parameters masked."""
+    """Return the URL without user info and with the values of secret-looking parameters masked; the rest untouched."""
     if "@" not in url and "?" not in url and "#" not in url:
         return url
     try:
         parts = urlsplit(url)
-        query = [
-            (name, MASK if is_sensitive_name(name) or _NOT_NAME.sub("", name.lower()) in _SENSITIVE_IN_URL else value)
-            for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        ]
     except ValueError:
         return MASK
+    query = "&".join(_parameter(piece) for piece in parts.query.split("&"))
     host = parts.netloc.rpartition("@")[2]
-    fragment = MASK if "=" in parts.fragment else parts.fragment
-    return urlunsplit((parts.scheme, host, parts.path, urlencode(query, safe="*/:,"), fragment))
+    return urlunsplit((parts.scheme, host, parts.path, query, MASK if "=" in parts.fragment else parts.fragment))
+
+
+def _parameter(piece: str) -> str:
+    name, equals, value = piece.partition("=")
+    decoded = unquote_plus(name)
+    secret = value and (is_sensitive_name(decoded) or _NOT_NAME.sub("", decoded.lower()) in _SENSITIVE_IN_URL)
+    return f"{name}{equals}{MASK if secret else value}"
 
 
 def redact_body(body: Any, content_type: str = "") -> Any:
@@ -90,11 +96,12 @@ def redact(text: str, secrets: Sequence[str]) -> str:
     return Redactor(secrets).text(text)
 
 
-def forms_of(secret: str) -> set[str]:
+@lru_cache(maxsize=1024)  # a connection's secret comes with each of its calls
+def forms_of(secret: str) -> frozenset[str]:
     """Return how a value may appear: as it is, URL-encoded, inside JSON, in base64 at any offset, in hex."""
     raw = secret.encode("utf-8", "replace")
     forms = {secret, quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
-    forms |= {quote_plus(secret, errors="replace"), raw.hex(), raw.hex().upper()}
+    forms |= {secret.replace(" ", "+"), quote_plus(secret, errors="replace"), raw.hex(), raw.hex().upper()}
     forms |= {msgspec.json.encode(raw.decode())[1:-1].decode(), secret.encode("ascii", "backslashreplace").decode()}
     forms |= {f.replace("%", "%25") for f in tuple(forms) if "%" in f} | {
         re.sub("%..", _lower, f) for f in tuple(forms)
@@ -105,21 +112,18 @@ def forms_of(secret: str) -> set[str]:
         core = encoded[(0, 2, 3)[shift] : (len(raw) + shift) * 8 // 6]
         if len(core) >= SHORTEST_SECRET:
             forms |= {core, core.replace("+", "-").replace("/", "_"), quote(core, safe="")}
-    return {form for form in forms if len(form) >= SHORTEST_SECRET}
-
-
-def _lower(match: "re.Match[str]") -> str:
-    return match[0].lower()
+    return frozenset(form for form in forms if len(form) >= SHORTEST_SECRET)
 
 
 class Redactor:
     """Masks the values it was told of in texts and JSON structures, and secret-named keys in structures."""
 
-    __slots__ = ("_forms", "_known", "longest")
+    __slots__ = ("_forms", "_known", "_shortest", "longest")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
         self._forms: tuple[str, ...] = ()
+        self._shortest = 1 << 60
         self.longest = 0
         self.hide(secrets)
 
@@ -134,6 +138,7 @@ class Redactor:
             sorted(forms, key=lambda f: (-len(f), f))
         )  # the longest first: a part never uncovers the rest
         self.longest = len(self._forms[0])
+        self._shortest = len(self._forms[-1])
 
     def text(self, text: str) -> str:
         """Return `text` with every known value masked; what is longer than `SCAN_LIMIT` is cut."""
@@ -148,33 +153,65 @@ class Redactor:
             for form in self._forms:
                 if form in text:
                     text = text.replace(form, MASK)
+        if self.shows(text):  # percent-encoded in a way of its own: mask the whole piece of the URL or text
+            text = "".join(MASK if self.shows(piece) else piece for piece in _PIECES.split(text))
         return MASK if self.shows(text) else text
 
     def shows(self, text: str) -> bool:
-        """Return True if a known value is still visible."""
-        return any(form in text for form in self._forms)
+        """Return True if a known value is still visible, percent-encoded up to twice in any way."""
+        if len(text) < self._shortest:
+            return False
+        for form in self._forms:  # any() with a generator costs thrice as much, and this is the hottest line of logging
+            if form in text:
+                return True
+        for _ in range(2):
+            if "%" not in text:
+                return False
+            text = unquote(text)
+            if any(form in text or form in text.replace("+", " ") for form in self._forms):
+                return True
+        return False
 
-    def value(self, value: Any, depth: int = 0) -> Any:
-        """Return a JSON-ready copy: values masked, secret-named keys masked, odd types as text, bounded depth."""
+    def json(self, value: Mapping[Any, Any]) -> str:
+        """Return `value` as JSON text with secret-named keys and known values masked."""
+        encoded = _encode(self._value(value, values=False))
+        if self.shows(encoded):  # rare, so only now is each value looked at; a secret's JSON form is among its forms
+            encoded = _encode(self._value(value, values=True))
+        return '{"redacted":true}' if self.shows(encoded) else encoded  # formed by the punctuation between two values
+
+    def _value(self, value: Any, *, values: bool, depth: int = 0) -> Any:
+        """Return a JSON-ready copy: odd types as text, bounded depth; known values are masked if `values`."""
         match value:
             case None | bool():
                 return value
             case str():
-                return self.text(value)
+                return self.text(value) if values or len(value) > SCAN_LIMIT else value
             case int() | float():
                 plain = value if isinstance(value, float) or -(2**63) <= value < 2**63 else str(value)
-                return MASK if self._forms and self.shows(str(value)) else plain
+                return MASK if values and self.shows(str(value)) else plain
             case bytes():
-                return self.text(value[: SCAN_LIMIT + 1].decode("utf-8", "replace"))
+                return self._value(value[: SCAN_LIMIT + 1].decode("utf-8", "replace"), values=values)
             case _ if depth >= _DEPTH:
                 return "…"
             case Mapping():
-                items = cast("Mapping[Any, Any]", value).items()
-                return {
-                    self.text(str(k)): MASK if v and is_sensitive_name(str(k)) else self.value(v, depth + 1)
-                    for k, v in items
-                }
+                shown: dict[str, Any] = {}
+                for key, inner in cast("Mapping[Any, Any]", value).items():
+                    name = str(key)
+                    clean = (
+                        MASK
+                        if inner and is_sensitive_name(name)
+                        else self._value(inner, values=values, depth=depth + 1)
+                    )
+                    shown[self.text(name) if values else name] = clean
+                return shown
             case list() | tuple() | set() | frozenset():
-                return [self.value(v, depth + 1) for v in cast("Iterable[Any]", value)]
+                return [self._value(v, values=values, depth=depth + 1) for v in cast("Iterable[Any]", value)]
             case _:
                 return self.text(str(value))
+
+
+def _encode(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, ValueError, TypeError, RecursionError):
+        return '{"unreadable":true}'
