@@ -1,1 +1,71 @@
-"""Dragoman: what users of the platform import."""
+"""Dragoman: what users of the platform import.
+
+Authors of functions: `from dragoman import sync, action, SyncContext, ActionContext, ActionError`.
+Applications: `from dragoman import Client, AsyncClient`.
+Everything loads on first use; `import dragoman` itself imports no HTTP library and no pydantic.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dragoman.authoring.blocking import BlockingActionContext, BlockingSyncContext
+    from dragoman.authoring.context import ActionContext, SyncContext
+    from dragoman.authoring.errors import (
+        ActionError,
+        DefinitionError,
+        DragomanFunctionError,
+        InvalidValueError,
+        PlatformError,
+        ProviderError,
+    )
+    from dragoman.authoring.functions import action, sync
+    from dragoman.authoring.response import Response
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "sync": "dragoman.authoring.functions",
+    "action": "dragoman.authoring.functions",
+    "SyncContext": "dragoman.authoring.context",
+    "ActionContext": "dragoman.authoring.context",
+    "BlockingSyncContext": "dragoman.authoring.blocking",
+    "BlockingActionContext": "dragoman.authoring.blocking",
+    "ActionError": "dragoman.authoring.errors",
+    "DefinitionError": "dragoman.authoring.errors",
+    "DragomanFunctionError": "dragoman.authoring.errors",
+    "InvalidValueError": "dragoman.authoring.errors",
+    "PlatformError": "dragoman.authoring.errors",
+    "ProviderError": "dragoman.authoring.errors",
+    "Response": "dragoman.authoring.response",
+}
+
+__all__ = [
+    "ActionContext",
+    "ActionError",
+    "BlockingActionContext",
+    "BlockingSyncContext",
+    "DefinitionError",
+    "DragomanFunctionError",
+    "InvalidValueError",
+    "PlatformError",
+    "ProviderError",
+    "Response",
+    "SyncContext",
+    "__version__",
+    "action",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> Any:
+    where = _WHERE.get(name)
+    if where is None:
+        raise AttributeError(f"module 'dragoman' has no attribute {name!r}")
+    value = getattr(import_module(where), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

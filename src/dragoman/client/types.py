@@ -1,0 +1,232 @@
+"""The shapes of answers, as plain dictionaries with known keys. A newer server may add keys."""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+JSON = Any
+"""Anything JSON can say."""
+
+
+class Organization(TypedDict):
+    id: str
+    display_name: str | None
+
+
+class EndUser(TypedDict):
+    id: str
+    email: str | None
+    display_name: str | None
+    tags: dict[str, str] | None
+    organization: Organization | None
+
+
+class ActiveError(TypedDict):
+    type: Literal["auth", "sync"]
+    log_id: str
+
+
+class ConnectionSummary(TypedDict):
+    id: int
+    connection_id: str
+    provider_config_key: str
+    provider: str
+    created: str
+    metadata: dict[str, JSON] | None
+    tags: dict[str, str]
+    errors: list[ActiveError]
+    end_user: EndUser | None
+
+
+class Connection(TypedDict):
+    id: int
+    connection_id: str
+    provider_config_key: str
+    provider: str
+    errors: list[ActiveError]
+    end_user: EndUser | None
+    metadata: dict[str, JSON] | None
+    connection_config: dict[str, JSON]
+    webhook_url_override: str | None
+    tags: dict[str, str]
+    created_at: str
+    updated_at: str
+    last_fetched_at: str | None
+    credentials: dict[str, JSON]
+
+
+class Integration(TypedDict):
+    unique_key: str
+    display_name: str
+    provider: str
+    logo: str
+    created_at: str
+    updated_at: str
+    forward_webhooks: bool
+    webhook_url: NotRequired[str | None]
+    credentials: NotRequired[dict[str, JSON] | None]
+
+
+class Provider(TypedDict):
+    name: str
+    display_name: str
+    auth_mode: str
+    logo_url: NotRequired[str]
+    categories: NotRequired[list[str]]
+    docs: NotRequired[str]
+
+
+class ConnectSession(TypedDict):
+    token: str
+    connect_link: str
+    expires_at: str
+
+
+class RecordMetadata(TypedDict):
+    first_seen_at: str
+    last_modified_at: str
+    last_action: Literal["ADDED", "UPDATED", "DELETED"]
+    deleted_at: str | None
+    pruned_at: str | None
+    cursor: str
+
+
+class RecordsPage(TypedDict):
+    records: list[dict[str, JSON]]
+    next_cursor: str | None
+
+
+class PruneResult(TypedDict):
+    count: int
+    has_more: bool
+
+
+class SyncStatus(TypedDict):
+    id: str
+    connection_id: str
+    name: str
+    variant: str
+    type: str
+    status: Literal["RUNNING", "PAUSED", "STOPPED", "SUCCESS", "ERROR"]
+    finishedAt: NotRequired[str | None]
+    nextScheduledSyncAt: str | None
+    frequency: str | None
+    latestResult: NotRequired[dict[str, dict[str, int]] | None]
+    latestExecutionStatus: str | None
+    recordCount: dict[str, int]
+    checkpoint: dict[str, JSON] | None
+
+
+class SyncOutcome(TypedDict):
+    sync: str
+    variant: str
+    connection_id: str
+    outcome: str
+
+
+class SyncAnswer(TypedDict):
+    success: bool
+    results: list[SyncOutcome]
+
+
+class AsyncAction(TypedDict):
+    id: str
+    statusUrl: str
+
+
+class Variable(TypedDict):
+    name: str
+    value: str
+
+
+class WebhookSettings(TypedDict):
+    primary_url: str | None
+    secondary_url: str | None
+    on_auth_creation: bool
+    on_auth_refresh_error: bool
+    on_sync_completion_always: bool
+    on_sync_error: bool
+    on_async_action_completion: bool
+
+
+class Environment(TypedDict):
+    id: int
+    name: str
+
+
+class ApiKey(TypedDict):
+    id: int
+    display_name: str
+    scopes: list[str]
+    secret: str
+    created_at: str
+
+
+class Function(TypedDict):
+    id: int
+    name: str
+    type: Literal["sync", "action"]
+    enabled: bool
+    last_deployed: str
+    description: NotRequired[str | None]
+    json_schema: NotRequired[dict[str, JSON] | None]
+    returns: NotRequired[list[str]]
+    runs: NotRequired[str | None]
+
+
+class LogOperation(TypedDict):
+    id: str
+    operation: str
+    state: str
+    created_at: str
+    started_at: NotRequired[str | None]
+    ended_at: NotRequired[str | None]
+    integration: NotRequired[str | None]
+    connection: NotRequired[str | None]
+    sync: NotRequired[str | None]
+    error: NotRequired[dict[str, JSON] | None]
+
+
+class LogMessage(TypedDict):
+    id: str
+    created_at: str
+    level: str
+    type: str
+    source: str
+    message: str
+    meta: NotRequired[dict[str, JSON] | None]
+
+
+class LogPage(TypedDict):
+    data: list[LogOperation]
+    next_cursor: str | None
+
+
+class MessagePage(TypedDict):
+    data: list[LogMessage]
+    next_cursor: str | None
+
+
+class WebhookDelivery(TypedDict):
+    id: str
+    message_id: str
+    type: str
+    state: str
+    url: str
+    attempts: int
+    created_at: str
+
+
+class DeliveryPage(TypedDict):
+    data: list[WebhookDelivery]
+    next_cursor: str | None
+
+
+class DeploymentDifference(TypedDict):
+    """What a deployment would change; each entry names the integration and the function."""
+
+    newSyncs: list[dict[str, JSON]]
+    updatedSyncs: list[dict[str, JSON]]
+    deletedSyncs: list[dict[str, JSON]]
+    newActions: list[dict[str, JSON]]
+    updatedActions: list[dict[str, JSON]]
+    deletedActions: list[dict[str, JSON]]
+    deletedModels: list[str]
