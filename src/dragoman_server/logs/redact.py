@@ -103,9 +103,6 @@ def forms_of(secret: str) -> frozenset[str]:
     forms = {secret, quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
     forms |= {secret.replace(" ", "+"), quote_plus(secret, errors="replace"), raw.hex(), raw.hex().upper()}
     forms |= {msgspec.json.encode(raw.decode())[1:-1].decode(), secret.encode("ascii", "backslashreplace").decode()}
-    forms |= {f.replace("%", "%25") for f in tuple(forms) if "%" in f} | {
-        re.sub("%..", _lower, f) for f in tuple(forms)
-    }
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw).decode().rstrip("=")
         # Characters that also hold bits of the neighbours differ with them: only the core is the secret's own.
