@@ -1,4 +1,4 @@
-"""The client, asynchronous. `_sync.py` is made from this file by `scripts/generate_client.py`: never edit it by hand."""
+"""The client, asynchronous. `_sync.py` is made from this file by `scripts/generate_client.py`."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -386,7 +386,7 @@ class AsyncRecords(_AsyncPart):
         page_size: int = 1000,
         **filters: Any,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Every change after `cursor`. Keep the last record's `["_nango_metadata"]["cursor"]` to go on from there later."""
+        """Every change after `cursor`. Keep the last record's `["_nango_metadata"]["cursor"]` to go on later."""
         while True:
             found = await self.page(
                 model,

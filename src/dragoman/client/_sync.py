@@ -386,7 +386,7 @@ class Records(_Part):
         page_size: int = 1000,
         **filters: Any,
     ) -> Iterator[dict[str, Any]]:
-        """Every change after `cursor`. Keep the last record's `["_nango_metadata"]["cursor"]` to go on from there later."""
+        """Every change after `cursor`. Keep the last record's `["_nango_metadata"]["cursor"]` to go on later."""
         while True:
             found = self.page(
                 model,
