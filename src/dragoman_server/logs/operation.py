@@ -223,7 +223,7 @@ class Operation:
             encoded = msgspec.json.encode(
                 {"cut": True, "bytes": size, "start": self._clean(encoded[: limit // 8])}
             ).decode()
-        return encoded.replace("\\u0000", "")
+        return encoded
 
 
 def _level(level: str) -> Level:

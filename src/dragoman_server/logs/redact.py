@@ -22,6 +22,8 @@ SCAN_LIMIT = 400_000
 
 _DEPTH = 12
 _PIECES = re.compile(r"([/?&=#\s\"'<>]+)")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _NOT_NAME = re.compile(r"[^a-z0-9]")
 _SENSITIVE_ENDS = (
     "authorization", "cookie", "password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey",
@@ -155,18 +157,19 @@ class Redactor:
         return MASK if self.shows(text) else text
 
     def shows(self, text: str) -> bool:
-        """Return True if a known value is still visible, percent-encoded up to twice in any way."""
+        """Return True if a known value is still visible, also percent-encoded or escaped, up to thrice, in any way."""
         if len(text) < self._shortest:
             return False
         for form in self._forms:  # any() with a generator costs thrice as much, and this is the hottest line of logging
             if form in text:
                 return True
-        for _ in range(2):
-            if "%" not in text:
+        for _ in range(3):
+            if "%" not in text and "\\" not in text:
                 return False
-            text = unquote(text)
-            if any(form in text or form in text.replace("+", " ") for form in self._forms):
-                return True
+            for decode in (unquote, _unescaped):
+                text = decode(text)
+                if any(form in text or form in text.replace("+", " ") for form in self._forms):
+                    return True
         return False
 
     def json(self, value: Mapping[Any, Any]) -> str:
@@ -205,6 +208,14 @@ class Redactor:
                 return [self._value(v, values=values, depth=depth + 1) for v in cast("Iterable[Any]", value)]
             case _:
                 return self.text(str(value))
+
+
+def _unescaped(text: str) -> str:
+    """Undo the escapes of JSON and its kin."""
+    if "\\" not in text:
+        return text
+    text = _ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else _LETTERS.get(m[2], m[2]), text)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _encode(value: Any) -> str:
