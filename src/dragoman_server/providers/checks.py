@@ -1,0 +1,123 @@
+"""Is an entry usable? The JSON Schema first, then what no schema can say: templates parse, patterns compile."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from dragoman_server.kit.errors import DragomanError
+from dragoman_server.providers.entries import Entry, duplicate_key
+from dragoman_server.providers.retry import check_pattern
+from dragoman_server.providers.templating import parse_template
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+SCHEMA_FILE = Path(__file__).with_name("schema.json")
+_TEMPLATED = (
+    ("authorization_url",), ("authorization_params",), ("token_url",), ("token_params",), ("token_headers",),
+    ("refresh_url",), ("refresh_params",), ("refresh_token_params",), ("refresh_token_headers",), ("request_url",),
+    ("request_params",), ("registration_url",), ("registration_params",), ("additional_steps",),
+    ("proxy", "base_url"), ("proxy", "origins"), ("proxy", "headers"), ("proxy", "query"), ("proxy", "body"),
+    ("proxy", "verification"),
+)  # fmt: skip
+_ALWAYS_NEEDED = ("display_name", "docs", "auth_mode")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of one entry, read at the first call."""
+    return json.loads(SCHEMA_FILE.read_text("utf-8"))
+
+
+@cache
+def _validator() -> "Validator":
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema())
+
+
+def check_entry(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
+    """Raise `CatalogueError` if `data` (the file, or with `whole` the file over its alias) cannot be used."""
+    if (twice := duplicate_key(entry.file)) is not None:
+        raise entry.error("this key is written twice", twice)
+    errors: Iterator[Any] = _validator().iter_errors(data)  # pyright: ignore[reportUnknownMemberType]
+    worst = min(errors, key=lambda e: (-len(e.absolute_path), str(e.absolute_path)), default=None)
+    if worst is not None:
+        raise _schema_error(entry, worst)
+    for key in _ALWAYS_NEEDED if whole else ():
+        if key not in data:
+            raise entry.error(f"`{key}` is missing", ())
+    _check_templates(entry, data)
+    _check_patterns(entry, data)
+    _check_mode(entry, data, whole=whole)
+
+
+def _schema_error(entry: Entry, error: Any) -> DragomanError:
+    keys = tuple(cast("list[str | int]", list(error.absolute_path)))
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(cast("dict[str, Any]", error.schema).get("properties", {}))
+        unknown = next((str(k) for k in cast("dict[Any, Any]", error.instance) if k not in known), "?")
+        near = difflib.get_close_matches(unknown, known, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        return entry.error(f"unknown key{hint}", (*keys, unknown))
+    if error.validator == "enum":
+        allowed = ", ".join(str(v) for v in error.validator_value)
+        return entry.error(f"must be one of: {allowed}", keys)
+    if error.validator == "type":
+        wanted = error.validator_value
+        return entry.error(f"must be {' or '.join(wanted) if isinstance(wanted, list) else wanted}", keys)  # pyright: ignore[reportUnknownArgumentType]
+    if error.validator in {"anyOf", "oneOf"}:
+        return entry.error("has none of the shapes this key may have", keys)
+    return entry.error(str(error.message)[:300], keys)
+
+
+def _check_templates(entry: Entry, data: Mapping[str, Any]) -> None:
+    for path in _TEMPLATED:
+        value: Any = data
+        for key in path:
+            value = cast("Mapping[str, Any]", value).get(key) if isinstance(value, Mapping) else None
+        for keys, text in _texts(value, path):
+            try:
+                parse_template(text)
+            except DragomanError as error:
+                raise entry.error(error.message, keys) from error
+
+
+def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in cast("Mapping[str, Any]", value).items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(cast("list[Any]", value)):
+            yield from _texts(inner, (*path, index))
+
+
+def _check_patterns(entry: Entry, data: Mapping[str, Any]) -> None:
+    for group in ("connection_config", "credentials", "assertion_option"):
+        for name, field in (data.get(group) or {}).items():
+            if pattern := field.get("pattern"):
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise entry.error(
+                        f"the pattern is no regular expression: {error.msg}", (group, name, "pattern")
+                    ) from error
+    in_body = ((data.get("proxy") or {}).get("retry") or {}).get("in_body")
+    if in_body and (reason := check_pattern(in_body["value"])):
+        raise entry.error(reason, ("proxy", "retry", "in_body", "value"))
+
+
+def _check_mode(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
+    if not whole:
+        return
+    mode = data["auth_mode"]
+    if mode == "OAUTH2" and not data.get("authorization_url"):
+        raise entry.error("an OAUTH2 entry needs `authorization_url`", ())
+    if mode in {"OAUTH2", "OAUTH2_CC", "TWO_STEP"} and not data.get("token_url"):
+        raise entry.error(f"an {mode} entry needs `token_url`", ())
