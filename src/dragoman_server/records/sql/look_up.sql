@@ -1,0 +1,3 @@
+-- Compares a batch with what is stored; takes no lock, so what it says may be overtaken (records.write checks).
+SELECT stream_key, stream_id, connection_uuid, last_seq, tracked, stale, changed, rids
+FROM records.look_up($1, $2, $3, $4, $5, $6, $7, $8, $9) -- environment_id, connection_row_id, …

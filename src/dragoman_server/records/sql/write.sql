@@ -1,0 +1,3 @@
+-- Stores changed records under the stream's row lock, held to the end of the caller's transaction.
+SELECT outcome, added, updated, ignored, last_seq
+FROM records.write($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) -- environment_id, …
