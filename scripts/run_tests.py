@@ -1,0 +1,21 @@
+"""Run the suite: both cores, random order, one line at the end. Arguments go to pytest."""
+
+import os
+import subprocess
+import sys
+import time
+
+
+def main() -> int:
+    started = time.monotonic()
+    arguments = sys.argv[1:]
+    command = [sys.executable, "-m", "pytest", "-q"]
+    if not any(a.startswith("-n") for a in arguments):
+        command += ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadgroup"]
+    code = subprocess.run([*command, *arguments], check=False).returncode
+    print(f"took {time.monotonic() - started:.0f} s", flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

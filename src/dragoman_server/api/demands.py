@@ -1,0 +1,104 @@
+"""What every route wants of its caller: one table, enforced by one dependency. A route without a row is refused."""
+
+from collections.abc import Mapping
+
+from dragoman_server.web.authenticate import Demand
+
+PUBLIC = Demand(public=True)
+SESSION = Demand(session=True, key=False)
+E = "environment:"
+
+
+def _key(scope: str | None) -> Demand:
+    return Demand(scope=None if scope is None else E + scope)
+
+
+def _key_or_session(scope: str | None) -> Demand:
+    return Demand(scope=None if scope is None else E + scope, session=True)
+
+
+def _account(scope: str) -> Demand:
+    return Demand(scope=scope, key=False, account=True)
+
+
+DEMANDS: Mapping[tuple[str, str], Demand] = {
+    ("GET", "/"): PUBLIC,
+    ("GET", "/health"): PUBLIC,
+    ("GET", "/ready"): PUBLIC,
+    ("GET", "/metrics"): PUBLIC,
+    ("GET", "/openapi.json"): PUBLIC,
+    ("GET", "/providers.json"): PUBLIC,
+    ("GET", "/providers"): _key_or_session(None),
+    ("GET", "/providers/{provider}"): _key_or_session(None),
+    # integrations
+    ("GET", "/integrations"): _key_or_session("integrations:list"),
+    ("POST", "/integrations"): _key("integrations:create"),
+    ("GET", "/integrations/{unique_key}"): _key("integrations:read"),
+    ("PATCH", "/integrations/{unique_key}"): _key("integrations:update"),
+    ("DELETE", "/integrations/{unique_key}"): _key("integrations:delete"),
+    ("GET", "/integrations/{unique_key}/functions"): _key("functions:list"),
+    ("GET", "/integrations/{unique_key}/functions/{name}"): _key("functions:read"),
+    ("GET", "/scripts/config"): _key("integrations:list_functions"),
+    # connections
+    ("GET", "/connections"): _key("connections:list"),
+    ("POST", "/connections"): _key("connections:create"),
+    ("GET", "/connections/{connection_id:path}"): _key("connections:read"),
+    ("PATCH", "/connections/{connection_id:path}"): _key("connections:update"),
+    ("DELETE", "/connections/{connection_id:path}"): _key("connections:delete"),
+    ("POST", "/connections/metadata"): _key("connections:update"),
+    ("PATCH", "/connections/metadata"): _key("connections:update"),
+    # connect sessions and what a browser calls
+    ("POST", "/connect/sessions"): _key("connect_sessions:write"),
+    ("POST", "/connect/sessions/reconnect"): _key("connect_sessions:write"),
+    ("GET", "/connect/session"): SESSION,
+    ("DELETE", "/connect/session"): SESSION,
+    ("GET", "/oauth/connect/{unique_key}"): SESSION,
+    ("GET", "/oauth/callback"): PUBLIC,
+    ("POST", "/oauth2/auth/{unique_key}"): SESSION,
+    ("POST", "/api-auth/api-key/{unique_key}"): SESSION,
+    ("POST", "/api-auth/basic/{unique_key}"): SESSION,
+    ("POST", "/auth/unauthenticated/{unique_key}"): SESSION,
+    ("GET", "/connect-ui"): PUBLIC,
+    ("GET", "/connect-ui/{rest:path}"): PUBLIC,
+    ("POST", "/connect-ui/{rest:path}"): PUBLIC,
+    # environments, keys, variables, webhooks
+    ("GET", "/environments"): _account("account:*"),
+    ("POST", "/environments"): _account("account:environments:create"),
+    ("DELETE", "/environments/{environment_id}"): _account("account:environments:delete"),
+    ("POST", "/environment/api-keys"): _account("account:environments:api_keys:create"),
+    ("DELETE", "/environment/api-keys"): _account("account:environments:api_keys:delete"),
+    ("POST", "/environment/webhook-signing-key/rotate"): _key("webhook_signing_key:rotate"),
+    ("GET", "/environment/webhooks"): _key("*"),
+    ("PUT", "/environment/webhooks"): _key("*"),
+    ("GET", "/environment-variables"): _key("variables:read"),
+    ("PUT", "/environment-variables/{name}"): _key("*"),
+    ("DELETE", "/environment-variables/{name}"): _key("*"),
+    # syncs, actions, records, functions
+    ("POST", "/sync/trigger"): _key("syncs:execute"),
+    ("POST", "/sync/start"): _key("syncs:execute"),
+    ("POST", "/sync/pause"): _key("syncs:execute"),
+    ("GET", "/sync/status"): _key("syncs:read"),
+    ("PUT", "/sync/update-connection-frequency"): _key("syncs:update"),
+    ("POST", "/sync/{name}/variant/{variant}"): _key("syncs:variant:create"),
+    ("DELETE", "/sync/{name}/variant/{variant}"): _key("syncs:variant:delete"),
+    ("PATCH", "/records/prune"): _key("records:write"),
+    ("POST", "/action/trigger"): _key("actions:execute"),
+    ("GET", "/action/{action_id}"): _key("actions:execute"),
+    ("POST", "/functions/deployments/bundle"): _key("deploy"),
+    ("POST", "/functions/deployments/bundle/preview"): _key("deploy"),
+    ("POST", "/functions/dryruns"): _key("functions:dryrun"),
+    ("GET", "/functions/dryruns/{dryrun_id}"): _key("functions:dryrun"),
+    # logs and webhook deliveries
+    ("GET", "/logs/operations"): _key("logs:read"),
+    ("GET", "/logs/operations/{operation_id}"): _key("logs:read"),
+    ("GET", "/logs/operations/{operation_id}/messages"): _key("logs:read"),
+    ("GET", "/webhook-deliveries"): _key("logs:read"),
+    ("GET", "/webhook-deliveries/{delivery_id}"): _key("logs:read"),
+    ("POST", "/webhook-deliveries/{delivery_id}/redeliver"): _key("*"),
+}
+
+HOT: Mapping[tuple[str, str], Demand] = {
+    ("*", "/proxy/{path}"): _key("proxy"),
+    ("GET", "/records"): _key("records:read"),
+}
+"""The raw ASGI doors' demands; they check them themselves."""

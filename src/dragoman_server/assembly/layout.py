@@ -1,0 +1,100 @@
+"""What lies where in a data folder, and which databases a process talks to. Light: the supervisor imports it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+ORCHESTRATOR_SUFFIX = "_orchestrator"
+MAIN_PARTS = (
+    "dragoman_server.outbox",
+    "dragoman_server.vault",
+    "dragoman_server.control",
+    "dragoman_server.records",
+    "dragoman_server.logs",
+    "dragoman_server.connect",
+    "dragoman_server.webhooks",
+)
+"""The parts with tables in the main database, in the order their migrations run."""
+ORCHESTRATOR_PARTS = ("dragoman_server.orchestrator",)
+ROLES = ("api", "orchestrator", "jobs", "relay")
+"""api: the doors. orchestrator: schedules, repairs. jobs: runs functions. relay: outbox, webhooks, refresh ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The paths below one data folder."""
+
+    root: Path
+
+    @property
+    def credentials(self) -> Path:
+        return self.root / "credentials.json"
+
+    @property
+    def key_file(self) -> Path:
+        return self.root / "encryption.key"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+    @property
+    def spill(self) -> Path:
+        """Answers of token endpoints that could not be stored before the process ended, sealed."""
+        return self.root / "spill"
+
+    @property
+    def runtime(self) -> Path:
+        """Unpacked bundles and installed dependencies; safe to delete."""
+        return self.root / "runtime"
+
+    def make(self) -> None:
+        """Make the folders; private to their owner (as root the database's and functions' users may pass through)."""
+        import os
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for path, mode in ((self.blobs, 0o700), (self.spill, 0o700), (self.runtime, 0o711)):
+            path.mkdir(exist_ok=True)
+            path.chmod(mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """The URLs a process uses; `direct` ones are for LISTEN and migrations, past any pooler."""
+
+    main: str
+    main_direct: str
+    orchestrator: str
+    orchestrator_direct: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def with_database(url: str, name: str) -> str:
+    """Return `url` with another database name."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, "/" + quote(name, safe=""), parts.query, parts.fragment))
+
+
+def database_name(url: str) -> str:
+    """The database `url` names; `postgres` when it names none."""
+    return unquote(urlsplit(url).path.lstrip("/")) or "postgres"
+
+
+def resolve_databases(main: str, *, direct: str | None = None, orchestrator: str | None = None) -> Databases:
+    """Fill in what is not given: the orchestrator's database sits beside the main one."""
+    main_direct = direct or main
+    name = database_name(main) + ORCHESTRATOR_SUFFIX
+    return Databases(
+        main=main,
+        main_direct=main_direct,
+        orchestrator=orchestrator or with_database(main, name),
+        orchestrator_direct=orchestrator or with_database(main_direct, name),
+    )

@@ -1,0 +1,109 @@
+"""One worker process: its roles' doors and loops, until SIGTERM drains it.
+
+`python -m dragoman_server.assembly.worker FD` reads its configuration from the supervisor's pipe; `dragoman serve`
+calls `run_worker` itself.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """The supervisor's child."""
+    with os.fdopen(int(sys.argv[1]), "rb") as pipe:
+        config: dict[str, Any] = json.loads(pipe.read())
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # a killed supervisor leaves no orphan
+    listener = socket.socket(fileno=config.pop("listen_fd")) if "listen_fd" in config else None
+    sys.exit(run_worker(config, listener))
+
+
+def run_worker(config: dict[str, Any], listener: socket.socket | None) -> int:
+    """Run the roles of `config` until SIGTERM or SIGINT; return the exit code."""
+    import uvloop
+
+    from dragoman_server.assembly.settings import read_settings
+    from dragoman_server.kit.telemetry import configure_logging
+
+    settings = read_settings()
+    configure_logging(level=settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(config, settings, listener))
+
+
+async def _run(config: dict[str, Any], settings: Any, listener: socket.socket | None) -> int:
+    from dragoman_server.assembly.compose import compose
+    from dragoman_server.kit.loops import run_all
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with compose(config, settings) as platform:
+        services = platform.services(config["roles"])
+        if "api" in config["roles"] and listener is not None:
+            services.append(HttpServer(platform.front, listener, drain_seconds=settings.drain_seconds, settings=settings))
+        await run_all(services, stopping)
+    return 0
+
+
+class HttpServer:
+    """uvicorn on a socket it is given; signals are ours."""
+
+    def __init__(self, app: Any, listener: socket.socket, *, drain_seconds: int, settings: Any) -> None:
+        import uvicorn
+
+        trusted = settings.networks("trusted_proxies")
+        self._listener = listener
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=True,
+            proxy_headers=bool(trusted),
+            forwarded_allow_ips=trusted or None,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=drain_seconds,
+            http="httptools",
+            loop="none",
+            log_config=None,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        self._server = _Server(config)
+
+    async def run(self) -> None:
+        await self._server.serve(sockets=[self._listener])
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+
+
+def _make_server_class() -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
+    return Server
+
+
+def _Server(config: Any) -> Any:  # noqa: N802 (a class made late: uvicorn is a heavy import)
+    return _make_server_class()(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""`dragoman up`: the whole platform, one command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dragoman_server.cli.options import data_dir, fail, port, settings_or_fail
+
+
+@click.command()
+@data_dir
+@port
+@click.option("--api-workers", type=click.IntRange(0, 64), default=0, help="Extra processes that only serve the API.")
+def up(data_dir: Path, port: int, api_workers: int) -> None:
+    """Start the whole platform, on an embedded Postgres unless DRAGOMAN_DATABASE_URL is set."""
+    from dragoman_server.assembly.layout import ROLES, DataFolder, resolve_databases
+    from dragoman_server.assembly.supervisor import PostgresLike, Supervisor, Worker, listen
+    from dragoman_server.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+
+    settings = settings_or_fail()
+    folder = DataFolder(data_dir.absolute())
+    folder.make()
+    try:
+        listener = listen(settings.bind, port)
+    except OSError as error:
+        fail(str(error))
+    actual_port = listener.getsockname()[1]
+    host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+    public_url = settings.public_url or f"http://{'127.0.0.1' if host in ('0.0.0.0', '[::]') else host}:{actual_port}"  # noqa: S104
+    postgres: Any = PostgresLike()
+    if settings.database_url is None:
+        postgres = EmbeddedPostgres(folder.postgres)
+        click.echo("· starting the embedded Postgres", err=True)
+        try:
+            postgres.start()
+        except EmbeddedPostgresError as error:
+            fail(str(error))
+        main, direct = postgres.url(), None
+    else:
+        main = settings.database_url.get_secret_value()
+        direct = settings.database_direct_url and settings.database_direct_url.get_secret_value()
+    given = settings.orchestrator_database_url
+    databases = resolve_databases(main, direct=direct, orchestrator=given and given.get_secret_value())
+    config: dict[str, Any] = {"data_dir": str(folder.root), "public_url": public_url, "edition": settings.edition}
+    try:
+        result = _prepare({**config, "databases": databases.as_dict()})
+    except click.ClickException:
+        postgres.stop()
+        raise
+    _announce(folder, public_url, created=bool(result["created"]), applied=result["applied"])
+    roles = ROLES if settings.edition == "full" else ("api", "relay")
+    workers = [Worker("work", roles, listens=True)]
+    workers += [Worker(f"api-{i + 1}", ("api",), listens=True) for i in range(api_workers)]
+    supervisor = Supervisor(
+        postgres=postgres,
+        databases=databases,
+        workers=workers,
+        listener=listener,
+        config=config,
+        drain_seconds=settings.drain_seconds,
+        say=lambda text: click.echo(f"· {text}", err=True),
+    )
+    sys.exit(supervisor.run())
+
+
+def _prepare(config: dict[str, Any]) -> dict[str, Any]:
+    """Make and migrate the databases in a process of its own, so that this one stays small."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dragoman_server.assembly.prepare"],
+        input=json.dumps(config).encode(),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    try:
+        result = json.loads(done.stdout)
+    except ValueError:
+        fail(f"Preparing the database failed (exit {done.returncode}); the error stands above.")
+    if "error" in result:
+        fail(str(result["error"]))
+    return result
+
+
+def _announce(folder: Any, public_url: str, *, created: bool, applied: list[str]) -> None:
+    if applied:
+        click.echo(f"· migrations applied: {len(applied)}", err=True)
+    if created:
+        given = json.loads(folder.credentials.read_text("utf-8"))
+        click.echo("\nFirst start: an account with the environments dev and prod was made. Shown once, kept in")
+        click.echo(f"{folder.credentials} (mode 0600):\n")
+        click.echo(f"  account key   {given['account_key']}")
+        for name, environment in given["environments"].items():
+            click.echo(f"  {name:<4} API key  {environment['api_key']}")
+        click.echo("")
+    click.echo(f"Dragoman listens on {public_url}", err=True)

@@ -1,0 +1,61 @@
+"""The one shape of an error: `{"error": {"code", "message", "errors"?, "payload"?}}`, rendered once at the door."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from dragoman_server.db.database import DatabaseUnavailableError
+from dragoman_server.db.driver import UNAVAILABLE
+from dragoman_server.kit.errors import DragomanError, Issue
+from dragoman_server.kit.telemetry import get_logger
+
+log = get_logger("web")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An answer ready to send."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def error_body(
+    code: str,
+    message: str,
+    *,
+    issues: Sequence[Issue] = (),
+    payload: Any = None,
+    extra: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the envelope as a dict."""
+    error: dict[str, Any] = {"code": code, "message": message, **(extra or {})}
+    if issues:
+        error["errors"] = [{"code": i.code, "message": i.message, "path": list(i.path)} for i in issues]
+    if payload is not None:
+        error["payload"] = payload
+    return {"error": error}
+
+
+def render(error: BaseException) -> Rendered:
+    """Render any exception: ours as they say, a lost database as 503, anything else as a logged 500 with a number."""
+    if isinstance(error, DragomanError):
+        extra = getattr(error, "envelope_extra", None)
+        body = error_body(error.public_code, error.message, issues=error.issues, payload=error.payload, extra=extra)
+        return Rendered(error.status, msgspec.json.encode(body), error.headers)
+    if isinstance(error, UNAVAILABLE):
+        log.warning("database_unavailable", error=type(error).__name__)
+        return render(DatabaseUnavailableError())
+    return render_unexpected(error)
+
+
+def render_unexpected(error: BaseException) -> Rendered:
+    """Log the traceback under a number and show only the number."""
+    number = str(uuid.uuid4())
+    log.error("unexpected_error", number=number, error=type(error).__name__, exc_info=error)
+    message = f"An unexpected error; the server's log has it under {number}."
+    return Rendered(500, msgspec.json.encode(error_body("generic_error_support", message, payload=number)))
