@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from dragoman_server.egress.errors import (
     InvalidUpstreamAnswerError,
     RedirectRefusedError,
     UpstreamTimeoutError,
+    UpstreamUnreachableError,
 )
 from dragoman_server.egress.failures import RefusedAddressError, translate
 from dragoman_server.egress.redirects import REDIRECTS, headers_for_hop, origin_of, redirected_method
@@ -35,6 +37,10 @@ from dragoman_server.egress.wire import TOKEN, Body, Headers, clean_headers, fra
 _AUTOMATIC = ("User-Agent", "Accept-Encoding", "Content-Type")
 _SMALL_BODY = 1024 * 1024
 _DRAIN_LIMIT = 64 * 1024
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_STALE_LIMIT = 3
+_DIALLED: ContextVar[list[None] | None] = ContextVar("egress_dialled")
+"""Filled when the request under way opens a connection: a broken one it did not open was a pooled one gone stale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +238,8 @@ class EgressClient:
             max_headers=self._max_headers,
             timeout=aiohttp.ClientTimeout(total=300, connect=10, sock_read=60),
         )
+        # aiohttp would try again after any broken connection; we do so only for a pooled one that had gone stale.
+        self._session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
     async def close(self) -> None:
         """Close every connection. Requests under way fail."""
@@ -308,21 +316,28 @@ class EgressClient:
         small = body is None or (isinstance(body, bytes) and len(body) <= _SMALL_BODY)
         patience = min(deadlines.connect + deadlines.first_byte, deadlines.total) if small else deadlines.total
         host = url.raw_host or ""
-        try:
-            async with asyncio.timeout(patience):
-                response = await self._session.request(
-                    method,
-                    url,
-                    headers=headers,
-                    data=body,
-                    allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(
-                        total=deadlines.total, connect=deadlines.connect, sock_read=deadlines.first_byte
-                    ),
-                    **extra,
-                )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise translate(error, host, "waiting for the answer") from error
+        timeout = aiohttp.ClientTimeout(
+            total=deadlines.total, connect=deadlines.connect, sock_read=deadlines.first_byte
+        )
+        for attempt in range(_STALE_LIMIT):
+            dialled: list[None] = []
+            _DIALLED.set(dialled)
+            try:
+                async with asyncio.timeout(patience):
+                    response = await self._session.request(
+                        method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout, **extra
+                    )
+                break
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                failure = translate(error, host, "waiting for the answer")
+                if isinstance(failure, UpstreamUnreachableError) and failure.sent and not dialled:
+                    failure.stale = True
+                    again = attempt + 1 < _STALE_LIMIT and method in _IDEMPOTENT
+                    if again and (body is None or isinstance(body, bytes)):
+                        continue
+                raise failure from error
+        else:
+            raise AssertionError("the last attempt either breaks out or raises")
         connection = response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = deadlines.between_bytes
@@ -332,6 +347,9 @@ class EgressClient:
         family, kind, protocol, _, address = info
         if (len(address) > 3 and address[3]) or not self.rules.permits(address[0]):
             raise RefusedAddressError
+        dialled = _DIALLED.get(None)
+        if dialled is not None:
+            dialled.append(None)
         return socket.socket(family=family, type=kind, proto=protocol)
 
 

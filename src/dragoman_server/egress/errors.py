@@ -53,7 +53,10 @@ class UpstreamTimeoutError(DragomanError):
 
 
 class UpstreamUnreachableError(DragomanError):
-    """The upstream could not be reached or broke the connection. `sent` as in `UpstreamTimeoutError`."""
+    """The upstream could not be reached or broke the connection. `sent` as in `UpstreamTimeoutError`.
+
+    `stale`: the connection was a pooled one, which upstreams close after a while: most likely nobody read the request.
+    """
 
     code: ClassVar[str] = "upstream_unreachable"
     default_status: ClassVar[int] = 502
@@ -63,6 +66,7 @@ class UpstreamUnreachableError(DragomanError):
         super().__init__(f"`{host}` could not be reached: {why}.")
         self.why = why
         self.sent = sent
+        self.stale = False
 
 
 class InvalidUpstreamAnswerError(DragomanError):

@@ -48,24 +48,19 @@ class EgressResponse:
         """The length the upstream stated for the body as it will be iterated, if any."""
         return None if self._decompress else self._response.content_length
 
-    async def iter(self) -> AsyncIterator[bytes]:
+    def iter(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives. Holding back stops the upstream: at most ~128 KiB wait in memory."""
-        chunks = self._chunks()
-        if self._decompress is None:
-            async for chunk in chunks:
-                yield chunk
-            return
-        try:
-            async for chunk in decoding.decoded(chunks, self._decompress):
-                yield chunk
-        except zlib.error as error:
-            raise InvalidUpstreamAnswerError(self.host, "its body is not what Content-Encoding says") from error
+        return self._chunks() if self._decompress is None else self._decoded(self._decompress)
 
     async def read(self, limit: int = 10 * 1024 * 1024) -> bytes:
         """Return the whole body; raises ResponseTooLargeError as soon as it is longer than `limit` bytes."""
+        return await self.collect(self.iter(), limit)
+
+    async def collect(self, chunks: AsyncIterator[bytes], limit: int) -> bytes:
+        """Return what `chunks`, some of this body, hold; as `read`."""
         pieces: list[bytes] = []
         size = 0
-        async for chunk in self.iter():
+        async for chunk in chunks:
             size += len(chunk)
             if size > limit:
                 raise ResponseTooLargeError(self.host, limit)
@@ -84,3 +79,10 @@ class EgressResponse:
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, self.host, "reading the body") from error
+
+    async def _decoded(self, encoding: str) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in decoding.decoded(self._chunks(), encoding):
+                yield chunk
+        except zlib.error as error:
+            raise InvalidUpstreamAnswerError(self.host, "its body is not what Content-Encoding says") from error
