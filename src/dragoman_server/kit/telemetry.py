@@ -16,7 +16,7 @@ REGISTRY = CollectorRegistry()
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return a logger whose events carry `part=name`."""
-    return cast("structlog.stdlib.BoundLogger", structlog.get_logger().bind(part=name))
+    return cast("structlog.stdlib.BoundLogger", structlog.get_logger(part=name))
 
 
 def configure_logging(*, level: str = "info", pretty: bool | None = None) -> None:

@@ -1,0 +1,2 @@
+-- Repeating it changes nothing.
+DELETE FROM connect.sessions WHERE environment_id = $1 AND id = $2
