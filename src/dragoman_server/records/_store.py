@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
 from dragoman_server.db import Conn, Row, read_sql
 from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.records.canonical import HASH_VERSION, Prepared
-from dragoman_server.records.model import Fence, Stream, StreamKey
+from dragoman_server.records.model import Fence, Pruned, Stream, StreamKey
 
 _PART = __package__ or ""
 LOOK_UP = read_sql(_PART, "look_up")
@@ -34,6 +34,38 @@ SAVE_CHECKPOINT = read_sql(_PART, "save_checkpoint")
 ADD_TOTALS = read_sql(_PART, "add_totals")
 RUN_TOTALS = read_sql(_PART, "run_totals")
 COUNTS = read_sql(_PART, "counts")
+COUNT_SEALED = read_sql(_PART, "count_sealed")
+DROP_GENERATION = read_sql(_PART, "drop_generation")
+DROP_GENERATIONS_OF_OWNERS = read_sql(_PART, "drop_generations_of_owners")
+DROP_GENERATIONS_OF_STREAM = read_sql(_PART, "drop_generations_of_stream")
+ERASE_CONNECTION = read_sql(_PART, "erase_connection")
+ERASE_ENVIRONMENT = read_sql(_PART, "erase_environment")
+FIND_GENERATION = read_sql(_PART, "find_generation")
+FINISH_PURGE = read_sql(_PART, "finish_purge")
+FORGET_OWNERS = read_sql(_PART, "forget_owners")
+FORGET_RESEAL = read_sql(_PART, "forget_reseal")
+IDLE_STREAMS = read_sql(_PART, "idle_streams")
+MARK_CLOSING = read_sql(_PART, "mark_closing")
+NEXT_STREAM = read_sql(_PART, "next_stream")
+OPEN_GENERATION = read_sql(_PART, "open_generation")
+PRUNABLE = read_sql(_PART, "prunable")
+PRUNE = read_sql(_PART, "prune")
+PURGE_CHUNK = read_sql(_PART, "purge_chunk")
+RESEAL = read_sql(_PART, "reseal")
+RESEAL_POSITION = read_sql(_PART, "reseal_position")
+RESUME_GENERATION = read_sql(_PART, "resume_generation")
+SAVE_RESEAL_POSITION = read_sql(_PART, "save_reseal_position")
+SAW_ANYTHING = read_sql(_PART, "saw_anything")
+SEALED_AFTER = read_sql(_PART, "sealed_after")
+SEEN_RANGES = read_sql(_PART, "seen_ranges")
+STILL_IDLE = read_sql(_PART, "still_idle")
+SWAP_STREAM = read_sql(_PART, "swap_stream")
+SWEEP_UNSEEN = read_sql(_PART, "sweep_unseen")
+TAKE_PURGE = read_sql(_PART, "take_purge")
+TIDY_BATCHES = read_sql(_PART, "tidy_batches")
+TIDY_GENERATIONS = read_sql(_PART, "tidy_generations")
+TIDY_SEEN = read_sql(_PART, "tidy_seen")
+TIDY_TOTALS = read_sql(_PART, "tidy_totals")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,3 +285,217 @@ async def run_totals(conn: Conn, environment_id: EnvironmentId, run_ids: Sequenc
 async def counts(conn: Conn, environment_id: EnvironmentId, connection_row_ids: Sequence[int]) -> Sequence[Row]:
     """Rows of (connection_row_id, model, variant, live, bytes, last_modified_at)."""
     return await conn.fetch(COUNTS, environment_id, connection_row_ids)
+
+
+# Generations
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An open generation of an owner on a stream."""
+
+    run_id: UUID
+    attempt: int
+    stream_id: int
+    first_chunk: int
+    start_seq: int
+    closing: bool
+    deleted: int
+
+
+async def find_generation(conn: Conn, environment_id: EnvironmentId, stream_key: int, owner: UUID) -> Generation | None:
+    """The owner's generation on the stream, if open."""
+    row = await conn.fetchrow(FIND_GENERATION, environment_id, stream_key, owner)
+    return None if row is None else Generation(*row)
+
+
+async def open_generation(conn: Conn, environment_id: EnvironmentId, stream: Stream, fence: Fence) -> None:
+    """Start a generation afresh where the (locked) stream stands."""
+    await conn.execute(
+        OPEN_GENERATION,
+        environment_id,
+        stream.key,
+        fence.owner,
+        fence.run_id,
+        fence.attempt,
+        stream.stream_id,
+        stream.last_seq,
+    )
+
+
+async def resume_generation(conn: Conn, environment_id: EnvironmentId, stream_key: int, fence: Fence) -> None:
+    """Hand the generation to another attempt."""
+    await conn.execute(RESUME_GENERATION, environment_id, stream_key, fence.owner, fence.run_id, fence.attempt)
+
+
+async def mark_closing(conn: Conn, environment_id: EnvironmentId, stream_key: int, owner: UUID) -> None:
+    """Note that the close has begun."""
+    await conn.execute(MARK_CLOSING, environment_id, stream_key, owner)
+
+
+async def drop_generation(conn: Conn, environment_id: EnvironmentId, stream_key: int, owner: UUID) -> None:
+    """End a generation."""
+    await conn.execute(DROP_GENERATION, environment_id, stream_key, owner)
+
+
+async def drop_generations_of_stream(conn: Conn, environment_id: EnvironmentId, stream_key: int) -> None:
+    """End every generation on a stream."""
+    await conn.execute(DROP_GENERATIONS_OF_STREAM, environment_id, stream_key)
+
+
+async def drop_generations_of_owners(conn: Conn, environment_id: EnvironmentId, owners: Sequence[UUID]) -> None:
+    """End every generation of owners."""
+    await conn.execute(DROP_GENERATIONS_OF_OWNERS, environment_id, owners)
+
+
+async def saw_anything(
+    conn: Conn, environment_id: EnvironmentId, stream_key: int, first_chunk: int, owner: UUID
+) -> bool:
+    """Whether the owner itself left a chunk."""
+    return bool(await conn.fetchval(SAW_ANYTHING, environment_id, stream_key, first_chunk, owner))
+
+
+async def seen_ranges(
+    conn: Conn, environment_id: EnvironmentId, stream_key: int, after_chunk: int, chunks: int
+) -> Sequence[Row]:
+    """Rows of (chunk, low, high) of the next chunks."""
+    return await conn.fetch(SEEN_RANGES, environment_id, stream_key, after_chunk, chunks)
+
+
+async def sweep_unseen(
+    conn: Conn,
+    environment_id: EnvironmentId,
+    stream_key: int,
+    owner: UUID,
+    bitmap: bytes,
+    writer: int,
+    limit: int,
+) -> tuple[int, int]:
+    """One chunk of a close: rows looked at, rows deleted."""
+    row = await conn.fetchrow(SWEEP_UNSEEN, environment_id, stream_key, owner, bitmap, writer, limit)
+    assert row is not None  # a function always answers
+    return row["swept"], row["deleted"]
+
+
+# Upkeep
+
+
+async def swap_stream(conn: Conn, environment_id: EnvironmentId, stream_key: int) -> None:
+    """Empty a locked stream at once."""
+    await conn.execute(SWAP_STREAM, environment_id, stream_key)
+
+
+async def erase_connection(conn: Conn, environment_id: EnvironmentId, connection_row_id: int) -> None:
+    """Mark a connection erased and queue its contents for the purge."""
+    await conn.fetchval(LOCK_CONNECTION, connection_row_id)
+    await conn.execute(ERASE_CONNECTION, environment_id, connection_row_id)
+
+
+async def erase_environment(conn: Conn, environment_id: EnvironmentId) -> None:
+    """Queue an environment's contents for the purge and forget its runs."""
+    await conn.execute(ERASE_ENVIRONMENT, environment_id)
+
+
+async def forget_owners(conn: Conn, environment_id: EnvironmentId, owners: Sequence[UUID]) -> None:
+    """Forget the progress of owners."""
+    await conn.execute(FORGET_OWNERS, environment_id, owners)
+
+
+async def take_purge(conn: Conn) -> tuple[EnvironmentId, int] | None:
+    """Take (environment, stream id) of contents to purge, or None."""
+    row = await conn.fetchrow(TAKE_PURGE)
+    return None if row is None else (row["environment_id"], row["stream_id"])
+
+
+async def purge_chunk(conn: Conn, environment_id: EnvironmentId, stream_id: int, limit: int) -> int:
+    """Delete a chunk; return how many rows it had."""
+    return cast("int", await conn.fetchval(PURGE_CHUNK, environment_id, stream_id, limit))
+
+
+async def finish_purge(conn: Conn, environment_id: EnvironmentId, stream_id: int) -> None:
+    """Take contents off the queue."""
+    await conn.execute(FINISH_PURGE, environment_id, stream_id)
+
+
+async def prune(
+    conn: Conn, environment_id: EnvironmentId, stream_key: int, until: int, before: datetime | None, limit: int
+) -> Pruned:
+    """Empty the oldest payloads."""
+    row = await conn.fetchrow(PRUNE, environment_id, stream_key, until, before, limit)
+    assert row is not None  # a function always answers
+    return Pruned(row["pruned"], row["has_more"])
+
+
+async def prunable(conn: Conn, after_key: int, window: int, age: timedelta) -> list[tuple[EnvironmentId, int, bool]]:
+    """The next streams: (environment, key, has something to prune)."""
+    return [(row[0], row[1], row[2]) for row in await conn.fetch(PRUNABLE, after_key, window, age)]
+
+
+async def idle_streams(conn: Conn, age: timedelta, limit: int) -> list[tuple[EnvironmentId, StreamKey]]:
+    """Streams with contents nobody saved to for so long."""
+    return [(row[0], StreamKey(*tuple(row)[1:])) for row in await conn.fetch(IDLE_STREAMS, age, limit)]
+
+
+async def still_idle(conn: Conn, environment_id: EnvironmentId, stream_key: int, age: timedelta) -> bool:
+    """Whether nobody saved meanwhile."""
+    return bool(await conn.fetchval(STILL_IDLE, environment_id, stream_key, age))
+
+
+async def tidy(conn: Conn, *, unclosed: timedelta, repeatable: timedelta, totals_kept: timedelta) -> None:
+    """Delete what no run needs anymore."""
+    await conn.execute(TIDY_GENERATIONS, unclosed)
+    await conn.execute(TIDY_SEEN, 10_000)
+    await conn.execute(TIDY_BATCHES, repeatable)
+    await conn.execute(TIDY_TOTALS, totals_kept)
+
+
+# Key rotation
+
+
+async def reseal_position(conn: Conn, environment_id: EnvironmentId, data_key_id: int) -> tuple[int, int]:
+    """(stream key, position) up to which payloads were looked at."""
+    row = await conn.fetchrow(RESEAL_POSITION, environment_id, data_key_id)
+    return (0, 0) if row is None else (row["stream_key"], row["seq"])
+
+
+async def save_reseal_position(
+    conn: Conn, environment_id: EnvironmentId, data_key_id: int, stream_key: int, seq: int
+) -> None:
+    """Note up to where payloads were looked at."""
+    await conn.execute(SAVE_RESEAL_POSITION, environment_id, data_key_id, stream_key, seq)
+
+
+async def forget_reseal(conn: Conn, environment_id: EnvironmentId, data_key_id: int) -> None:
+    """Start over."""
+    await conn.execute(FORGET_RESEAL, environment_id, data_key_id)
+
+
+async def next_stream(conn: Conn, environment_id: EnvironmentId, from_key: int) -> tuple[int, UUID] | None:
+    """(key, connection) of the stream at or after `from_key`."""
+    row = await conn.fetchrow(NEXT_STREAM, environment_id, from_key)
+    return None if row is None else (row["key"], row["connection_uuid"])
+
+
+async def sealed_after(
+    conn: Conn, environment_id: EnvironmentId, stream_key: int, seq: int, limit: int
+) -> Sequence[Row]:
+    """Rows of (seq, external_id, stream_id, payload_seq, payload) after a position."""
+    return await conn.fetch(SEALED_AFTER, environment_id, stream_key, seq, limit)
+
+
+async def reseal(
+    conn: Conn,
+    environment_id: EnvironmentId,
+    stream_id: int,
+    seqs: Sequence[int],
+    old: Sequence[bytes],
+    fresh: Sequence[bytes],
+) -> int:
+    """Replace ciphertexts that are still `old`; return how many."""
+    tag = await conn.execute(RESEAL, environment_id, stream_id, seqs, old, fresh)
+    return int(tag.rpartition(" ")[2])
+
+
+async def count_sealed(conn: Conn, environment_id: EnvironmentId, header: bytes) -> int:
+    """How many payloads begin with `header`."""
+    return cast("int", await conn.fetchval(COUNT_SEALED, environment_id, header))

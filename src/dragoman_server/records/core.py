@@ -3,7 +3,7 @@
 import asyncio
 import struct
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -64,7 +64,7 @@ class Core:
         self._vault = vault
 
     @asynccontextmanager
-    async def _joined(self, conn: Conn | None) -> AsyncIterator[Conn]:
+    async def _joined(self, conn: Conn | None) -> AsyncGenerator[Conn]:
         """The caller's transaction, or one of our own."""
         if conn is not None:
             yield conn

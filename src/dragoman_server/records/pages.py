@@ -9,6 +9,10 @@ from dragoman_server.records.model import Action
 
 _ACTIONS = {action.value: action.name.encode() for action in Action}
 _NULL = b"null"
+_RECORD = (
+    b'%b,"_nango_metadata":{"first_seen_at":%b,"last_modified_at":%b,"last_action":"%b",'
+    b'"deleted_at":%b,"pruned_at":%b,"cursor":"%b"}}'
+)
 
 
 def stamp(at: datetime) -> bytes:
@@ -38,17 +42,14 @@ class Splicer:
     ) -> bytes:
         """Return the record as sent. `raw` is a JSON object with at least one key; None for a pruned record."""
         modified = self._stamp(modified_at)
-        return (
-            b'%b,"_nango_metadata":{"first_seen_at":%b,"last_modified_at":%b,"last_action":"%b","deleted_at":%b,"pruned_at":%b,"cursor":"%b"}}'
-            % (
-                b'{"id":%b' % msgspec.json.encode(external_id) if raw is None else _open_object(raw),
-                self._stamp(first_seen_at),
-                modified,
-                _ACTIONS[action],
-                modified if action == Action.DELETED else _NULL,
-                _NULL if pruned_at is None else self._stamp(pruned_at),
-                self._cursor_of(seq),
-            )
+        return _RECORD % (
+            b'{"id":%b' % msgspec.json.encode(external_id) if raw is None else _open_object(raw),
+            self._stamp(first_seen_at),
+            modified,
+            _ACTIONS[action],
+            modified if action == Action.DELETED else _NULL,
+            _NULL if pruned_at is None else self._stamp(pruned_at),
+            self._cursor_of(seq),
         )
 
     def _stamp(self, at: datetime) -> bytes:

@@ -53,7 +53,7 @@ class Progressing(Core):
     async def save_checkpoint(
         self, environment_id: EnvironmentId, fence: Fence, body: bytes, *, expected: int | None = None
     ) -> int:
-        """Store a flat map of scalars and return its version; raise `CheckpointConflictError` unless `expected` is there."""
+        """Store a flat map of scalars, return its version; `CheckpointConflictError` unless `expected` is there."""
         text = check_checkpoint(body)
         async with self._database.transaction() as conn:
             await self._hold(conn, environment_id, fence)

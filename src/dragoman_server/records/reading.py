@@ -52,7 +52,7 @@ class Reading(Core):
         *,
         cursor: str | None = None,
         limit: int = 100,
-        filter: Collection[Action] | None = None,
+        filter: Collection[Action] | None = None,  # noqa: A002  (the wire's word)
         modified_after: datetime | None = None,
         ids: Sequence[str] | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
