@@ -1,0 +1,2 @@
+-- The database clock: reads nothing.
+SELECT kit.now()
