@@ -170,8 +170,8 @@ def make_app(crm: Crm) -> web.Application:
 
     @routes.post("/api/contacts")
     async def create(request: web.Request) -> web.Response:
-        body: Any = await request.json()
-        if not isinstance(body, dict) or not body.get("name") or not body.get("email"):
+        body: dict[str, Any] = await request.json()
+        if not body.get("name") or not body.get("email"):
             return web.json_response({"message": "name and email are required"}, status=422)
         return web.json_response(crm.add(str(body["name"]), str(body["email"])), status=201)
 

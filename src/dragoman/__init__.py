@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     )
     from dragoman.authoring.functions import action, sync
     from dragoman.authoring.response import Response
+    from dragoman.client import (
+        ApiError,
+        AsyncClient,
+        Client,
+        ConnectionFailedError,
+        InvalidSignatureError,
+        signing_secret,
+        verify_webhook,
+    )
 
 __version__ = "0.1.0"
 
@@ -38,15 +47,27 @@ _WHERE = {
     "PlatformError": "dragoman.authoring.errors",
     "ProviderError": "dragoman.authoring.errors",
     "Response": "dragoman.authoring.response",
+    "ApiError": "dragoman.client.errors",
+    "AsyncClient": "dragoman.client",
+    "Client": "dragoman.client",
+    "ConnectionFailedError": "dragoman.client.errors",
+    "InvalidSignatureError": "dragoman.client.errors",
+    "signing_secret": "dragoman.client.webhooks",
+    "verify_webhook": "dragoman.client.webhooks",
 }
 
 __all__ = [
     "ActionContext",
     "ActionError",
+    "ApiError",
+    "AsyncClient",
     "BlockingActionContext",
     "BlockingSyncContext",
+    "Client",
+    "ConnectionFailedError",
     "DefinitionError",
     "DragomanFunctionError",
+    "InvalidSignatureError",
     "InvalidValueError",
     "PlatformError",
     "ProviderError",
@@ -54,7 +75,9 @@ __all__ = [
     "SyncContext",
     "__version__",
     "action",
+    "signing_secret",
     "sync",
+    "verify_webhook",
 ]
 
 

@@ -1,5 +1,6 @@
 """The `dragoman` command: what authors need is here; server commands join through the entry-point group
-`dragoman.commands` when `dragoman[server]` is installed. Runs on anybody's machine; stores nothing."""
+`dragoman.commands` when `dragoman[server]` is installed. Runs on anybody's machine; stores nothing.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,11 @@ from typing import cast
 
 import click
 
-AUTHORING = {"init": "dragoman.cli.init:init"}
+AUTHORING = {
+    "init": "dragoman.cli.init:init",
+    "deploy": "dragoman.cli.deploy:deploy",
+    "dryrun": "dragoman.cli.dryrun:dryrun",
+}
 """Commands of the light installation, loaded when called: name -> module:attribute."""
 SERVER_COMMANDS = ("up", "serve", "migrate", "keys", "backup", "doctor")
 GROUP = "dragoman.commands"

@@ -43,6 +43,7 @@ class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: UUID
     input: str | None = None
     reported: bool = False
+    max_attempts: int = 1
 
 
 def as_payload(payload: SyncPayload | ActionPayload) -> dict[str, Any]:

@@ -1,0 +1,259 @@
+"""Run one attempt of a sync: fence, run in the sandbox, and commit how it ended together with what must follow."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, assert_never
+
+import msgspec
+
+from dragoman_server import outbox
+from dragoman_server.control import Connections, Runs, Syncs
+from dragoman_server.control.model import Run, RunState, Sync
+from dragoman_server.db import Conn, Database
+from dragoman_server.jobs.loading import FunctionDisabledError, FunctionGoneError, Loader, RunLimits, context_of
+from dragoman_server.jobs.model import Prepared, RunTarget
+from dragoman_server.jobs.outcomes import error_of, interrupted_error, log_error
+from dragoman_server.jobs.payloads import environment_of, read_sync
+from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId
+from dragoman_server.logs import Logs, Operation
+from dragoman_server.logs.operation import new_operation_id
+from dragoman_server.orchestrator import model as engine
+from dragoman_server.records import Fence, Records, StaleAttemptError
+from dragoman_server.records.model import Totals
+from dragoman_server.runners.port import Failed, GuestCalls, Interrupted, RunnerHost, RunOutcome, RunSpec, Succeeded
+
+STREAM_ERROR = "sync"
+
+
+class SyncFacts(Protocol):
+    """Builds the outbox facts that tell the customer how a run ended: one a model."""
+
+    def __call__(
+        self,
+        *,
+        prepared: Prepared,
+        sync: Sync,
+        run_id: RunId,
+        totals: Mapping[str, Totals],
+        models: Sequence[str],
+        initial: bool,
+        started_at: datetime,
+        ended_at: datetime,
+        checkpoint_from: Any,
+        checkpoint_to: Any,
+        error: Mapping[str, Any] | None,
+    ) -> Sequence[outbox.Fact]: ...
+
+
+class SyncRunner:
+    """The handler of the sync lane."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        syncs: Syncs,
+        runs: Runs,
+        connections: Connections,
+        loader: Loader,
+        host: RunnerHost,
+        calls: Callable[[RunTarget], GuestCalls],
+        records: Records,
+        logs: Logs,
+        limits: RunLimits,
+        facts: SyncFacts,
+    ) -> None:
+        self._database = database
+        self._syncs = syncs
+        self._runs = runs
+        self._connections = connections
+        self._loader = loader
+        self._host = host
+        self._calls = calls
+        self._records = records
+        self._logs = logs
+        self._limits = limits
+        self._facts = facts
+
+    async def __call__(self, task: engine.ClaimedTask) -> engine.Outcome:
+        payload = read_sync(task.payload)
+        environment_id = environment_of(payload)
+        sync = await self._syncs.get(environment_id, payload.sync_id)
+        if sync is None:
+            return engine.Cancelled()  # the connection or the function was deleted after the task was queued
+        earlier = await self._runs.get(environment_id, RunId(task.id))
+        if earlier is not None and earlier.state != "running":
+            return _told_already(earlier)  # committed by an attempt that could not tell the engine anymore
+        operation = self._operation(environment_id, sync, task, earlier)
+        try:
+            return await self._attempt(task, sync, operation)
+        except (FunctionGoneError, FunctionDisabledError) as error:
+            operation.finish("cancelled", {"type": error.public_code, "message": error.message})
+            return engine.Cancelled()
+        except StaleAttemptError:
+            raise
+        except asyncio.CancelledError:
+            operation.warn("The attempt was stopped.")
+            raise
+
+    def _operation(
+        self, environment_id: EnvironmentId, sync: Sync, task: engine.ClaimedTask, earlier: Run | None
+    ) -> Operation:
+        if earlier is not None and earlier.operation_id is not None:
+            operation = self._logs.reopen(environment_id, earlier.operation_id)
+            operation.warn(f"Attempt {task.attempt}: the one before was lost.", attempt=task.attempt)
+            return operation
+        return self._logs.start(
+            environment_id,
+            "sync:run",
+            integration=sync.integration_key,
+            connection=sync.connection_id,
+            connection_row_id=sync.connection_row_id,
+            sync=sync.function_name if sync.variant == "base" else f"{sync.function_name}::{sync.variant}",
+            operation_id=OperationId(new_operation_id(task.created_at)),
+            meta={"run_id": str(task.id), "attempt": task.attempt},
+        )
+
+    async def _attempt(self, task: engine.ClaimedTask, sync: Sync, operation: Operation) -> engine.Outcome:
+        environment_id = sync.environment_id
+        run_id = RunId(task.id)
+        prepared = await self._loader.load(
+            environment_id,
+            integration_key=sync.integration_key,
+            connection_row_id=sync.connection_row_id,
+            name=sync.function_name,
+            type_="sync",
+        )
+        async with self._database.transaction() as conn:
+            progress = await self._records.begin_attempt(environment_id, sync.id, run_id, task.attempt, conn=conn)
+            run = await self._runs.start(
+                conn,
+                environment_id,
+                run_id,
+                attempt=task.attempt,
+                kind="sync",
+                function_name=sync.function_name,
+                sync_id=sync.id,
+                connection_row_id=sync.connection_row_id,
+                operation_id=operation.id,
+                checkpoint_from=_decoded(progress.checkpoint),
+            )
+        fence = Fence(sync.id, run_id, task.attempt)
+        spec = RunSpec(
+            run_id=run_id,
+            attempt=task.attempt,
+            kind="sync",
+            function=sync.function_name,
+            bundle=prepared.bundle,
+            context=context_of(prepared, variant=sync.variant),
+            checkpoint=progress.checkpoint,
+            limits=self._limits.of(prepared.function),
+        )
+        target = RunTarget(prepared, task.id, operation, sync.variant, fence)
+        operation.info("Started.", attempt=task.attempt, deployment=prepared.function.deployment_id[:12])
+        outcome = await self._host.run(spec, self._calls(target))
+        if isinstance(outcome, Interrupted) and outcome.reason != "cancelled":
+            operation.warn(f"Interrupted ({outcome.reason}); it will be run again.")
+            return engine.Interrupted(outcome.reason)
+        return await self._conclude(prepared, sync, run, outcome, operation, task.attempt)
+
+    async def _conclude(
+        self, prepared: Prepared, sync: Sync, run: Run, outcome: RunOutcome, operation: Operation, attempt: int
+    ) -> engine.Outcome:
+        """Commit the end of the run and what follows from it; only then is it told to anybody."""
+        environment_id = sync.environment_id
+        state, error, told = _judged(outcome)
+        totals = (await self._records.run_totals(environment_id, [run.id]))[run.id]
+        label = sync.function_name if sync.variant == "base" else f"{sync.function_name}::{sync.variant}"
+        async with self._database.transaction() as conn:
+            await self._records.ensure_current(environment_id, Fence(sync.id, run.id, attempt), conn=conn)
+            progress = await self._records.checkpoint(environment_id, sync.id, conn=conn)
+            ended_at = await conn.now()
+            finished = await self._runs.finish(
+                conn,
+                environment_id,
+                run.id,
+                attempt=attempt,
+                state=state,
+                result={m: {"added": t.added, "updated": t.updated, "deleted": t.deleted} for m, t in totals.items()},
+                checkpoint_to=_decoded(progress.checkpoint),
+                error=error,
+            )
+            if not finished:
+                raise StaleAttemptError
+            await self._note_errors(conn, sync, operation, failed=state == "failed", label=label)
+            if state != "cancelled":
+                facts = self._facts(
+                    prepared=prepared,
+                    sync=sync,
+                    run_id=run.id,
+                    totals=totals,
+                    models=list(prepared.function.manifest.get("models") or {}),
+                    initial=not await self._runs.succeeded_before(environment_id, sync.id, run.id, conn=conn),
+                    started_at=run.started_at,
+                    ended_at=ended_at,
+                    checkpoint_from=run.checkpoint_from,
+                    checkpoint_to=_decoded(progress.checkpoint),
+                    error=error,
+                )
+                await outbox.put(conn, facts)
+        _close(operation, outcome, totals)
+        return told
+
+    async def _note_errors(
+        self, conn: Conn, sync: Sync, operation: Operation, *, failed: bool, label: str
+    ) -> None:
+        if failed:
+            await self._connections.add_error(
+                conn, sync.environment_id, sync.connection_row_id, type=STREAM_ERROR, log_id=str(operation.id), subject=label
+            )
+        else:
+            await self._connections.clear_errors(
+                conn, sync.environment_id, sync.connection_row_id, type=STREAM_ERROR, subject=label
+            )
+
+
+def _judged(outcome: RunOutcome) -> tuple[RunState, dict[str, Any] | None, engine.Outcome]:
+    match outcome:
+        case Succeeded():
+            return "success", None, engine.Succeeded()
+        case Failed(error=error):
+            told = error_of(error)
+            return "failed", told, engine.Failed(told)
+        case Interrupted():
+            return "cancelled", interrupted_error(outcome), engine.Cancelled()
+        case _:
+            assert_never(outcome)
+
+
+def _close(operation: Operation, outcome: RunOutcome, totals: Mapping[str, Totals]) -> None:
+    for model, t in totals.items():
+        operation.info(f"{model}: {t.added} added, {t.updated} updated, {t.deleted} deleted", model=model)
+    match outcome:
+        case Succeeded():
+            operation.finish("success")
+        case Failed(error=error):
+            if error.traceback:
+                operation.error(error.traceback)
+            operation.finish("timeout" if error.code == "function_runtime_timed_out" else "failed", log_error(error))
+        case Interrupted():
+            operation.finish("cancelled")
+        case _:
+            assert_never(outcome)
+
+
+def _told_already(run: Run) -> engine.Outcome:
+    match run.state:
+        case "success":
+            return engine.Succeeded()
+        case "failed":
+            return engine.Failed(run.error or {"code": "script_internal_error", "message": "failed"})
+        case _:
+            return engine.Cancelled()
+
+
+def _decoded(checkpoint: bytes | None) -> Any:
+    return None if checkpoint is None else msgspec.json.decode(checkpoint)
+
+
