@@ -503,6 +503,20 @@ class EngineConformance:
 
         assert len(await engine.claim("v", {"sync": 1})) == 1
 
+    async def test_an_interrupted_run_goes_back_at_once_if_it_may_and_never_counts_as_success(self, world: World) -> None:
+        engine = world.engine
+        [sync, action] = await engine.submit([task("x", requeue_on_lost_lease=True), task("y")])
+        claimed = await drain(engine, "w", {"sync": 2})
+
+        answers = await engine.finish([Finish(t.id, t.attempt, Interrupted("shutdown")) for t in claimed])
+
+        [again] = await engine.claim("w", {"sync": 2})
+        result = await engine.result(action.task_id)
+        assert answers == [True, True]
+        assert (again.id, again.attempt) == (sync.task_id, 2)
+        assert result is not None
+        assert (result.state, (result.error or {})["message"]) == (TaskState.INTERRUPTED, "shutdown")
+
     async def test_a_task_that_kills_its_workers_is_given_up(self, world: World) -> None:
         engine = world.engine
         await world.pass_time(timedelta(seconds=10))

@@ -95,7 +95,8 @@ BEGIN
 END
 $$;
 
--- Ends started tasks, or sends them back for another attempt after their back-off, in one statement. A row whose
+-- Ends started tasks, or sends them back in one statement: failed ones for another attempt after their back-off,
+-- interrupted ones at once when they may be requeued (and were not lost too often). A row whose
 -- attempt is not the one named, or that is not started, is left alone: the caller reads that as "fenced".
 CREATE FUNCTION orchestrator.finish(
     p_ids uuid[], p_attempts int[], p_states text[], p_outputs bytea[], p_errors text[], p_retryable boolean[]
@@ -116,19 +117,22 @@ BEGIN
     held AS MATERIALIZED (
         SELECT t.id, t.attempt, t.cancel_requested,
             (t.attempt < t.max_attempts AND NOT t.cancel_requested) AS may_retry,
+            (t.requeue_on_lost_lease AND t.lost < 5 AND NOT t.cancel_requested) AS may_requeue,
             least(t.backoff_ceiling, t.backoff_seconds * power(t.backoff_factor, least(t.attempt - 1, 60)))
                 * interval '1 second' AS pause
         FROM orchestrator.tasks t WHERE t.id = ANY (p_ids) AND t.state = 'started' ORDER BY t.id FOR UPDATE
     ),
     decided AS MATERIALIZED (
-        SELECT h.id, h.attempt, h.pause, g.output, g.error, g.state = 'failed' AND g.retryable AND h.may_retry AS again,
+        SELECT h.id, h.attempt, g.output, g.error,
+            CASE WHEN g.state = 'interrupted' THEN interval '0' ELSE h.pause END AS pause, g.state = 'interrupted' AS lost,
+            (g.state = 'failed' AND g.retryable AND h.may_retry) OR (g.state = 'interrupted' AND h.may_requeue) AS again,
             CASE WHEN h.cancel_requested AND g.state IN ('failed', 'interrupted') THEN 'cancelled' ELSE g.state END AS state
         FROM held h CROSS JOIN LATERAL (
             SELECT * FROM given g WHERE g.id = h.id AND g.attempt = h.attempt LIMIT 1) g
     ),
     again AS (
         UPDATE orchestrator.tasks t SET state = CASE WHEN d.pause > interval '0' THEN 'delayed' ELSE 'created' END,
-            worker = NULL, started_at = NULL, deadline = NULL, ready_at = v_now + d.pause,
+            worker = NULL, started_at = NULL, deadline = NULL, lost = t.lost + d.lost::int, ready_at = v_now + d.pause,
             start_by = v_now + d.pause + t.start_within
         FROM decided d WHERE t.id = d.id AND t.id = ANY (p_ids) AND d.again
         RETURNING t.id, t.state, t.attempt, t.schedule_key

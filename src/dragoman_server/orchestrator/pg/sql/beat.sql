@@ -1,4 +1,5 @@
 -- Prolong the lease and read what the worker holds, in one statement. The row is written only by that worker.
+-- Keys and ids are the engine's own, unique over all environments.
 WITH beaten AS (
     INSERT INTO orchestrator.workers AS w (id, slots, started_at, beat_at)
     VALUES ($1, $2::text::jsonb, kit.now(), kit.now())

@@ -1,4 +1,5 @@
 -- Reads only. The active task is found by its lock key, the last end by the log's schedule index, newest day first.
+-- Keys and ids are the engine's own, unique over all environments.
 SELECT s.key, s.every_ms, CASE WHEN s.paused THEN NULL ELSE s.next_run_at END AS next_run_at, s.paused, t.id AS task,
     l.state AS last_state
 FROM orchestrator.schedules s

@@ -1,4 +1,5 @@
 -- Pause or resume. Rows are locked in key order. A resumed schedule skips to its next grid point.
+-- Keys and ids are the engine's own, unique over all environments.
 WITH held AS MATERIALIZED (
     SELECT s.key FROM orchestrator.schedules s WHERE s.key = ANY ($1::text[]) ORDER BY s.key FOR UPDATE
 )
