@@ -16,6 +16,7 @@ from dragoman_server.providers.errors import CatalogueError, UnknownProviderErro
 from dragoman_server.providers.model import Provider
 
 OWN_ENTRIES = Path(__file__).parent / "catalogue"
+_NO_MATCH = 9
 
 
 class Catalogue:
@@ -56,7 +57,7 @@ class Catalogue:
         if not wanted:
             return self.all()
         ranked = [(_rank(provider, wanted), provider.name, provider) for provider in self.all()]
-        return [provider for rank, _, provider in sorted(ranked, key=lambda r: r[:2]) if rank is not None and rank < 9]
+        return [provider for rank, _, provider in sorted(ranked, key=lambda r: r[:2]) if rank < _NO_MATCH]
 
     def _read(self, name: str) -> Provider:
         return Provider.read(name, self._merged(name, ()))
@@ -67,7 +68,7 @@ class Catalogue:
         alias = entry.data.get("alias")
         own = {key: value for key, value in entry.data.items() if key != "alias"}
         if alias is None:
-            return own
+            return without_nulls(own)
         chain = (*seen, name)
         if alias in chain:
             raise entry.error(f"the aliases go round in a circle: {' -> '.join((*chain, alias))}", ("alias",))
@@ -86,7 +87,7 @@ class Catalogue:
         """Raise `CatalogueError` for the first of these entries that cannot be used."""
         for name in names:
             entry = self._entry(name)
-            check_entry(entry, entry.data, whole="alias" not in entry.data)
+            check_entry(entry, without_nulls(entry.data), whole="alias" not in entry.data)
             if "alias" in entry.data:
                 check_entry(entry, self._merged(name, ()), whole=True)
 
@@ -99,7 +100,7 @@ def _rank(provider: Provider, wanted: str) -> int:
         return 1
     if wanted in provider.name or wanted in title:
         return 2
-    return 3 if any(wanted in category for category in provider.categories) else 9
+    return 3 if any(wanted in category for category in provider.categories) else _NO_MATCH
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,8 +113,13 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, Mapping) and isinstance(under, Mapping):
             merged[key] = merge(under, value)  # pyright: ignore[reportUnknownArgumentType]
         else:
-            merged[key] = value
+            merged[key] = without_nulls(value) if isinstance(value, Mapping) else value  # pyright: ignore[reportUnknownArgumentType]
     return merged
+
+
+def without_nulls(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mapping without keys that hold null: such a key is one left out."""
+    return merge({}, tree)
 
 
 def load_catalogue(extra_dir: Path | None = None) -> Catalogue:

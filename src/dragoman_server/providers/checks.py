@@ -58,9 +58,9 @@ def check_entry(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
 
 def _schema_error(entry: Entry, error: Any) -> DragomanError:
     keys = tuple(cast("list[str | int]", list(error.absolute_path)))
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+    if error.validator == "additionalProperties":
         known = list(cast("dict[str, Any]", error.schema).get("properties", {}))
-        unknown = next((str(k) for k in cast("dict[Any, Any]", error.instance) if k not in known), "?")
+        unknown = next((str(k) for k in cast("Any", error.instance) if k not in known), "?")
         near = difflib.get_close_matches(unknown, known, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         return entry.error(f"unknown key{hint}", (*keys, unknown))
@@ -100,17 +100,22 @@ def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str 
 
 def _check_patterns(entry: Entry, data: Mapping[str, Any]) -> None:
     for group in ("connection_config", "credentials", "assertion_option"):
-        for name, field in (data.get(group) or {}).items():
-            if pattern := field.get("pattern"):
-                try:
-                    re.compile(pattern)
-                except re.error as error:
-                    raise entry.error(
-                        f"the pattern is no regular expression: {error.msg}", (group, name, "pattern")
-                    ) from error
-    in_body = ((data.get("proxy") or {}).get("retry") or {}).get("in_body")
+        for name in _mapping(data, group):
+            pattern = _mapping(data, group, name).get("pattern")
+            try:
+                re.compile(pattern or "")
+            except re.error as error:
+                reason = f"the pattern is no regular expression: {error.msg}"
+                raise entry.error(reason, (group, name, "pattern")) from error
+    in_body = _mapping(data, "proxy", "retry", "in_body")
     if in_body and (reason := check_pattern(in_body["value"])):
         raise entry.error(reason, ("proxy", "retry", "in_body", "value"))
+
+
+def _mapping(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    for key in path:
+        data = cast("Mapping[str, Any]", data.get(key) or {})
+    return data
 
 
 def _check_mode(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:

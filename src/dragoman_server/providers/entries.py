@@ -89,7 +89,7 @@ def line_of(file: Path, keys: tuple[str | int, ...]) -> int | None:
 
 def _compose(file: Path) -> yaml.Node | None:
     try:
-        return cast("yaml.Node | None", yaml.compose(file.read_text("utf-8"), _Loader))
+        return yaml.compose(file.read_text("utf-8"), _Loader)
     except (yaml.YAMLError, OSError, ValueError, RecursionError):
         return None
 

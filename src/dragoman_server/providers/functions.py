@@ -46,7 +46,7 @@ def ed25519_sign(message: str, pem: str) -> str:
 
 
 def fingerprint(pem: str) -> str:
-    """Return `SHA256:<base64>` of a key's public half (DER), or a certificate's base64url SHA-1 (the `x5t` of RFC 7515)."""
+    """Return `SHA256:<base64>` of a key's public half (DER), or a certificate's base64url SHA-1 (RFC 7515's `x5t`)."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import (
@@ -72,7 +72,7 @@ def fingerprint(pem: str) -> str:
 
 
 def _pem(text: str) -> bytes:
-    """People paste keys through forms that turn line ends into the two characters `\\n`."""
+    """Undo forms that turn the line ends of a pasted key into a backslash and an n."""
     return _bytes(text.replace("\\n", "\n").strip())
 
 

@@ -179,8 +179,8 @@ class ProxyHints:
         return cls(
             base_urls=split_alternatives(str(raw.get("base_url") or "")),
             origins=tuple(raw.get("origins") or ()),
-            headers=MappingProxyType({k.lower(): str(v) for k, v in (raw.get("headers") or {}).items()}),
-            query=MappingProxyType({k: str(v) for k, v in (raw.get("query") or {}).items()}),
+            headers=_texts(raw, "headers", lower=True),
+            query=_texts(raw, "query"),
             body=raw.get("body") or _EMPTY,
             retry=raw.get("retry") or _EMPTY,
             paginate=raw.get("paginate") or _EMPTY,
@@ -190,12 +190,21 @@ class ProxyHints:
         )
 
 
+def _texts(raw: Mapping[str, Any], key: str, *, lower: bool = False) -> Mapping[str, str]:
+    found = cast("Mapping[str, Any]", raw.get(key) or {})
+    return MappingProxyType({k.lower() if lower else k: _text(v) for k, v in found.items() if v is not None})
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _read_verification(raw: Mapping[str, Any]) -> Verification:
     return Verification(
         method=str(raw.get("method", "GET")).upper(),
         endpoints=tuple(raw.get("endpoints") or ()),
         base_url_override=raw.get("base_url_override"),
-        headers=MappingProxyType({k.lower(): str(v) for k, v in (raw.get("headers") or {}).items()}),
+        headers=_texts(raw, "headers", lower=True),
         data=raw.get("data"),
     )
 

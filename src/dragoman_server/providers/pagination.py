@@ -53,7 +53,7 @@ def pagination_of(provider: Provider, overrides: Mapping[str, Any] | None = None
         base = {key: base[key] for key in ("response_path", "limit", "limit_name_in_request") if key in base}
     settings = {**base, **wished}
     _check(settings, provider)
-    return Pagination(**cast("dict[str, Any]", {k: v for k, v in settings.items() if k in Pagination.__slots__}))
+    return Pagination(**{k: v for k, v in settings.items() if k in Pagination.__slots__})
 
 
 def _check(settings: Mapping[str, Any], provider: Provider) -> None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from dragoman_server.kit.clock import SystemClock
 from dragoman_server.providers.errors import (
@@ -109,7 +109,7 @@ def build_request(
     """Return the authorized request; `headers` are the caller's own, `extra_headers` templates of a verification call.
 
     `body` is looked at only where `needs_body(provider)`; None means a stream of unknown content.
-    Raises `BaseUrlNotAllowedError`, `MissingBaseUrlError`, `InvalidEndpointError`, `InvalidHeaderError` or `TemplateError`.
+    Raises `BaseUrlNotAllowedError`, `MissingBaseUrlError`, `InvalidEndpointError`, `TemplateError` ...
     """
     moment = moment or Moment(SystemClock().now, lambda: str(uuid.uuid4()))
     values = template_scope(scope)
@@ -127,7 +127,7 @@ def build_request(
 
 def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:
     """Return the origins of the entry for this connection: its base URLs, extra origins and verification base URL."""
-    return _own_origins(provider, template_scope(scope), None)
+    return frozenset(_own_origins(provider, template_scope(scope), None))
 
 
 def needs_body(provider: Provider) -> bool:
@@ -149,9 +149,9 @@ def inject_body(provider: Provider, scope: RequestScope, body: Any, *, moment: M
 
 def _merge(mine: Any, injected: Any) -> Any:
     if not isinstance(mine, Mapping) or not isinstance(injected, Mapping):
-        return injected if injected not in ({}, None) else mine
-    merged: dict[str, Any] = dict(mine)  # pyright: ignore[reportUnknownArgumentType]
-    for key, value in injected.items():  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return cast("Any", injected if injected not in ({}, None) else mine)
+    merged = dict(cast("Mapping[str, Any]", mine))
+    for key, value in cast("Mapping[str, Any]", injected).items():
         merged[key] = _merge(merged[key], value) if key in merged else value
     return merged
 
@@ -339,7 +339,7 @@ def _leaves(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
     if isinstance(value, Mapping):
-        return [leaf for inner in value.values() for leaf in _leaves(inner)]  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        return [leaf for inner in cast("Mapping[str, Any]", value).values() for leaf in _leaves(inner)]
     if isinstance(value, list):
-        return [leaf for inner in value for leaf in _leaves(inner)]  # pyright: ignore[reportUnknownVariableType]
+        return [leaf for inner in cast("list[Any]", value) for leaf in _leaves(inner)]
     return []

@@ -184,7 +184,7 @@ _NOT_MATCHED = _NotMatched()
 
 
 def _wait_in_body(hint: Any, body_text: str | None, now: datetime) -> float | _NotMatched | None:
-    """Return the wait the body states, None when it asks for a retry without one, `_NOT_MATCHED` when it does not ask."""
+    """Return the wait the body states, None when it asks without stating one, `_NOT_MATCHED` when it does not ask."""
     if not hint or body_text is None or len(body_text) > _LONGEST_BODY:
         return _NOT_MATCHED
     text = _text_at(body_text, str(hint["path"]))

@@ -53,7 +53,7 @@ def authorization(
     )
     scope = f"{day}/{region}/{service}/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, digest])
+    to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{digest}"
     signing_key = f"AWS4{secret}".encode("utf-8", "surrogatepass")
     for piece in (day, region, service, "aws4_request"):
         signing_key = hmac.new(signing_key, piece.encode(), hashlib.sha256).digest()

@@ -1,4 +1,4 @@
-"""The catalogue's interpolation language: `Bearer ${accessToken}`, `${base64(${username}:${password})}`, `${now+5:minutes:X}`.
+"""The catalogue's interpolation language: `Bearer ${accessToken}`, `${base64(${username}:)}`, `${now+5:minutes:X}`.
 
 A template is parsed once into parts; values are inserted as they are and never parsed, so no text of a user is ever
 evaluated. Time, randomness and the request at hand are arguments. Whatever the text, only `TemplateError` is raised.
@@ -60,7 +60,8 @@ class Surroundings:
 
 
 class _Node(Protocol):
-    roots: frozenset[str]
+    @property
+    def roots(self) -> frozenset[str]: ...
 
     def value(self, scope: Mapping[str, Any], around: Surroundings) -> str | None: ...
 
@@ -189,7 +190,7 @@ def render(
     moment: Moment | None = None,
     request: Signable | None = None,
 ) -> str:
-    """Return `template` with its placeholders filled from `scope`; raise `UnresolvedTemplateError` when one is missing."""
+    """Return `template` filled from `scope`; raise `UnresolvedTemplateError` when a placeholder is missing."""
     text = render_or_none(template, scope, moment=moment, request=request)
     if text is None:
         raise UnresolvedTemplateError(template)
@@ -210,7 +211,7 @@ def render_or_none(
 def render_tree(
     value: Any, scope: Mapping[str, Any], *, moment: Moment | None = None, request: Signable | None = None
 ) -> Any:
-    """Return a JSON value with every string in it rendered; mapping entries and list items that stay unresolved are left out."""
+    """Return a JSON value with every string in it rendered; entries and items that stay unresolved are left out."""
     if isinstance(value, str):
         return render_or_none(value, scope, moment=moment, request=request)
     if isinstance(value, Mapping):
@@ -320,7 +321,7 @@ def _parse_call(name: str, inside: str, depth: int) -> _Node:
 
 
 def _parse_argument(text: str, depth: int) -> Template:
-    """A quoted text, a template, bare paths of known roots (`username:password`), a nested call, or text like `us-east-1`."""
+    """Read quoted text, a template, paths of known roots (`username:password`), a call, or text (`us-east-1`)."""
     if depth > _DEEPEST:
         raise TemplateError("A template is nested too deeply.")
     call = _CALL.fullmatch(text)

@@ -67,7 +67,7 @@ def _token(at: datetime, found: "re.Match[str]") -> str:
             return f"{at.microsecond // 1000:03d}"
         case "a" | "A":
             half = "am" if at.hour < 12 else "pm"
-            return half if token == "a" else half.upper()
+            return half.upper() if found[0].isupper() else half
         case "Z":
             return "+00:00"
         case "ZZ":

@@ -27,7 +27,7 @@ _QUERY_SAFE = "-._~!*'()$,:@/"
 
 
 def origin_of(url: str) -> str:
-    """Return `scheme://host[:port]`, lower-case, without a default port; raise `InvalidEndpointError` for anything odd."""
+    """Return `scheme://host[:port]`, lower-case, without a default port; raise `InvalidEndpointError` if odd."""
     scheme, host, port, _, _ = split_url(url)
     return f"{scheme}://{host}" + (f":{port}" if port != _DEFAULT_PORTS[scheme] else "")
 
@@ -54,9 +54,7 @@ def join_url(base: str, endpoint: str) -> str:
     path, _, query = endpoint.partition("?")
     if path.startswith("//"):
         raise InvalidEndpointError("An endpoint must not start with two slashes.")
-    full = base_path.rstrip("/") + "/" + path.removeprefix("/") if path not in {"", "/"} else base_path + path[:1]
-    if base_path.endswith("/") and path == "/":
-        full = base_path
+    full = base_path.rstrip("/") + "/" + path.removeprefix("/") if path not in {"", "/"} else base_path
     authority = f"{scheme}://{host}" + (f":{port}" if port != _DEFAULT_PORTS[scheme] else "")
     joined = "&".join(q for q in (base_query, clean_query(query)) if q)
     return authority + clean_path(full or "/") + (f"?{joined}" if joined else "")
@@ -127,6 +125,17 @@ def render_url_or_none(template: str, scope: Mapping[str, Any], *, moment: Momen
             return None
         url += text if not part.roots else _fit(url, text)
     return url
+
+
+def render_path(template: str, scope: Mapping[str, Any], *, moment: Moment | None = None) -> str:
+    """Return a path template filled with percent-encoded values; raise `UnresolvedTemplateError` when one is missing."""
+    filled: list[str] = []
+    for part in parse_template(template).parts:
+        text = part.value(scope, Surroundings(moment))
+        if text is None:
+            raise UnresolvedTemplateError(template)
+        filled.append(text if not part.roots else quote(text.encode("utf-8", "surrogatepass"), safe="-._~"))
+    return "".join(filled)
 
 
 def _fit(url: str, value: str) -> str:
