@@ -309,7 +309,7 @@ class EgressClient:
         extra: dict[str, Any] = {}
         if client_certificate is not None:
             extra["ssl"] = await self._certificates.context(*client_certificate)
-        headers, body = frame_body(headers, body)
+        headers, framed = frame_body(headers, body)
         if not any(name.lower() == "user-agent" for name, _ in headers):
             headers = [*headers, ("User-Agent", self._user_agent)]
         # aiohttp's own read timer restarts with every byte; a server that drips header bytes must not live on that.
@@ -325,7 +325,7 @@ class EgressClient:
             try:
                 async with asyncio.timeout(patience):
                     response = await self._session.request(
-                        method, url, headers=headers, data=body, allow_redirects=False, timeout=timeout, **extra
+                        method, url, headers=headers, data=framed, allow_redirects=False, timeout=timeout, **extra
                     )
                 break
             except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -334,6 +334,7 @@ class EgressClient:
                     failure.stale = True
                     again = attempt + 1 < _STALE_LIMIT and method in _IDEMPOTENT
                     if again and (body is None or isinstance(body, bytes)):
+                        framed = frame_body(headers, body)[1]
                         continue
                 raise failure from error
         else:

@@ -69,8 +69,8 @@ class EgressResponse:
 
     @property
     def finished(self) -> bool:
-        """True once the whole body has arrived (at once for an answer without one)."""
-        return self._response.content.at_eof()
+        """True if what was iterated was the whole body, as far as that is known without asking for more."""
+        return self._decompress is None and self._response.content.at_eof()
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         content = self._response.content

@@ -17,6 +17,7 @@ Body = bytes | AsyncIterable[bytes] | None
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN_URL = re.compile(r"https?://[^\s\x00-\x20\x7f-\uffff@/?#\\]+(?:[/?][\x21-\x7e]*)?", re.IGNORECASE)
+_ONE_WRITE = 256 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MANAGED = frozenset(
     {
@@ -97,15 +98,22 @@ def frame_body(headers: list[tuple[str, str]], body: Body) -> tuple[list[tuple[s
     as the end of this body.
     """
     stated = [value for name, value in headers if name.lower() == "content-length"]
-    if not stated:
-        return headers, body
-    rest = [(name, value) for name, value in headers if name.lower() != "content-length"]
-    if body is None or isinstance(body, bytes):
+    rest = [(name, value) for name, value in headers if name.lower() != "content-length"] if stated else headers
+    if isinstance(body, bytes) and len(body) > _ONE_WRITE:
+        return [*rest, ("Content-Length", str(len(body)))], _slices(body)
+    if body is None or isinstance(body, bytes) or not stated:
         return rest, body
     if len(stated) > 1 or not (stated[0].isascii() and stated[0].isdigit()):
         raise InvalidRequestError("The header `Content-Length` is not valid.")
     length = int(stated[0])
     return [*rest, ("Content-Length", str(length))], exactly(body, length)
+
+
+async def _slices(body: bytes) -> AsyncIterator[bytes]:
+    """Yield a large body in pieces: written in one go it would hold the event loop up."""
+    view = memoryview(body)
+    for start in range(0, len(body), _ONE_WRITE):
+        yield bytes(view[start : start + _ONE_WRITE])
 
 
 async def exactly(body: AsyncIterable[bytes], length: int) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from dragoman_server.proxy.errors import (
 )
 from dragoman_server.proxy.model import ProxyRequest, ProxyResponse, Target
 from dragoman_server.proxy.service import Proxy
+from dragoman_server.proxy.targets import Targets
 
 __all__ = [
     "ConnectionBusyError",
@@ -20,6 +21,7 @@ __all__ = [
     "ProxyResponse",
     "RequestBodyTooLargeError",
     "Target",
+    "Targets",
     "UnknownConnectionError",
     "UnknownIntegrationError",
 ]

@@ -80,6 +80,11 @@ class ProxyResponse:
     def header(self, name: str) -> str | None:
         return self.upstream.header(name)
 
+    @property
+    def finished(self) -> bool:
+        """True if what `iter` has yielded was all of it, as far as that is known without asking for more."""
+        return self.rest is None and self.upstream.finished
+
     def iter(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives; holding back holds the upstream back. May be called once."""
         if self.rest is None:
