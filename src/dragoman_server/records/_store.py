@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
@@ -182,7 +182,7 @@ async def page(
     after: int,
     limit: int,
     actions: Sequence[int] | None,
-    modified_after: datetime | None,
+    modified_after: int | None,
     max_bytes: int,
     budget: int,
 ) -> Sequence[Row]:
@@ -418,7 +418,7 @@ async def finish_purge(conn: Conn, environment_id: EnvironmentId, stream_id: int
 
 
 async def prune(
-    conn: Conn, environment_id: EnvironmentId, stream_key: int, until: int, before: datetime | None, limit: int
+    conn: Conn, environment_id: EnvironmentId, stream_key: int, until: int, before: int | None, limit: int
 ) -> Pruned:
     """Empty the oldest payloads."""
     row = await conn.fetchrow(PRUNE, environment_id, stream_key, until, before, limit)

@@ -25,7 +25,7 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A record ready to be compared and stored. `raw` is a JSON object with an `id` and without our metadata."""
+    """A record ready to be compared and stored: `raw` has an `id`, none of our metadata, and ends in its brace."""
 
     external_id: str
     raw: bytes
@@ -59,6 +59,8 @@ def prepare(hash_key: bytes, index: int, external_id: str, raw: bytes) -> Prepar
         fields.pop(METADATA, None)
         fields.setdefault("id", external_id)
         raw = _encode(fields)
+    elif not raw.endswith(b"}"):
+        raw = raw.rstrip()
     return Prepared(external_id, raw, change_hash(hash_key, fields))
 
 

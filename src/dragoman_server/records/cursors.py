@@ -1,4 +1,4 @@
-"""Cursors, pure: version | stream key | position | MAC, base64url. Only who knows the environment's key makes one.
+"""Cursors, pure: version | stream key | position | MAC, in hex. Only who knows the environment's key makes one.
 
 A cursor means "after this position of that stream". Stream keys and positions never restart, so a cursor is valid for
 as long as its stream lives, and the MAC (128 bits) makes a forged or foreign one an error instead of a wrong page.
@@ -6,8 +6,7 @@ as long as its stream lives, and the MAC (128 bits) makes a forged or foreign on
 
 import hmac
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
+from binascii import hexlify
 from collections.abc import Callable
 from hashlib import blake2b
 
@@ -18,7 +17,8 @@ _BODY = struct.Struct(">BQQ")
 _POSITION = struct.Struct(">Q")
 _HEAD = struct.Struct(">BQ")
 _MAC_BYTES = 16
-_LENGTH = _BODY.size + _MAC_BYTES  # 33 bytes: 44 letters, no padding
+_LENGTH = 2 * (_BODY.size + _MAC_BYTES)
+_DIGITS = frozenset("0123456789abcdef")
 _PERSON = b"dragoman.cursor"
 
 
@@ -32,23 +32,22 @@ def cursor_maker(hash_key: bytes, stream_key: int) -> Callable[[int], bytes]:
     head = _HEAD.pack(VERSION, stream_key)
     keyed = blake2b(head, digest_size=_MAC_BYTES, key=hash_key, person=_PERSON)
 
+    copy, pack, start = keyed.copy, _POSITION.pack, hexlify(head)
+
     def make(seq: int) -> bytes:
-        position = _POSITION.pack(seq)
-        mac = keyed.copy()
+        position = pack(seq)
+        mac = copy()
         mac.update(position)
-        return urlsafe_b64encode(head + position + mac.digest())
+        return start + hexlify(position + mac.digest())
 
     return make
 
 
 def decode_cursor(hash_key: bytes, cursor: str, *, place: str = "cursor") -> tuple[int, int]:
     """Return (stream key, position); raise `InvalidCursorError` for anything we did not make."""
-    try:
-        raw = urlsafe_b64decode(cursor.encode("ascii"))
-    except (Base64Error, ValueError):
-        raise InvalidCursorError(place) from None
-    if len(raw) != _LENGTH or urlsafe_b64encode(raw) != cursor.encode():
+    if len(cursor) != _LENGTH or not set(cursor) <= _DIGITS:
         raise InvalidCursorError(place)
+    raw = bytes.fromhex(cursor)
     body, mac = raw[: _BODY.size], raw[_BODY.size :]
     wanted = blake2b(body, digest_size=_MAC_BYTES, key=hash_key, person=_PERSON).digest()
     if not hmac.compare_digest(mac, wanted) or body[0] != VERSION:

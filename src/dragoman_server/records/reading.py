@@ -9,7 +9,7 @@ from uuid import UUID
 from dragoman_server.db import Row
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, RunId
 from dragoman_server.records import _store
-from dragoman_server.records.core import Breather, Core, Opener, record_key
+from dragoman_server.records.core import SLICE, SLICE_BYTES, Core, Opener, record_key
 from dragoman_server.records.cursors import cursor_maker, decode_cursor, encode_cursor
 from dragoman_server.records.errors import InvalidCursorError
 from dragoman_server.records.model import (
@@ -22,7 +22,7 @@ from dragoman_server.records.model import (
     Totals,
     label_of,
 )
-from dragoman_server.records.pages import Splicer, assemble
+from dragoman_server.records.pages import PageWriter, empty_page, micros
 from dragoman_server.vault import UnknownDataKeyError
 
 MAX_PAGE = 10_000
@@ -30,7 +30,7 @@ MAX_PAGE_BYTES = 10 * 1024 * 1024
 """Payload bytes after which a page ends early (with `next_cursor`)."""
 FILTER_BUDGET = 20_000
 """Rows a filtered page looks at before it ends early (with `next_cursor`)."""
-EMPTY = Page(assemble((), None), 0, None)
+EMPTY = Page(empty_page(), 0, None)
 
 
 class Reading(Core):
@@ -66,6 +66,7 @@ class Reading(Core):
         hash_key = await self._vault.hash_key(environment_id)
         wanted_key, after = (None, 0) if cursor is None else decode_cursor(hash_key, cursor)
         actions = sorted(set(filter)) if filter else None
+        since = None if modified_after is None else micros(modified_after)
         if actions is not None and len(actions) == len(Action):
             actions = None
         async with self._database.connection() as conn:
@@ -77,7 +78,7 @@ class Reading(Core):
                     after=after,
                     limit=limit,
                     actions=actions,
-                    modified_after=modified_after,
+                    modified_after=since,
                     max_bytes=max_bytes,
                     budget=max(FILTER_BUDGET, limit + 1),
                 )
@@ -88,7 +89,7 @@ class Reading(Core):
                 raise InvalidCursorError
             return EMPTY
         if ids is not None:
-            rows = [rows[0], *_select(rows[1:], after, actions, modified_after, limit, max_bytes)]
+            rows = [rows[0], *_select(rows[1:], after, actions, since, limit, max_bytes)]
         return await self._build(environment_id, hash_key, rows)
 
     async def by_ids(
@@ -143,53 +144,45 @@ class Reading(Core):
     async def _build(self, environment_id: EnvironmentId, hash_key: bytes, rows: Sequence[Row]) -> Page:
         head = rows[0]
         stream_key: int = head["seq"]
-        cursor_of = cursor_maker(hash_key, stream_key)
-        splice = Splicer(cursor_of).splice
         opener = Opener(self._vault, environment_id, UUID(bytes=head["payload"]))
-        sealer: Any = None
-        breather = Breather()
-        built: list[bytes] = []
-        last_seq = 0
-        more = False
-        for row in rows[1:]:
-            seq, external_id, action, first_seen_at, modified_at, pruned_at, payload = row
-            if action == 0:
-                more = True
-                if external_id is None:  # a filtered walk ended here
-                    last_seq = seq
-                break
-            raw = None
-            if payload is not None:
-                sealer = sealer or await opener.sealer()
-                bound = record_key(stream_key, external_id)
-                try:
-                    raw = sealer.open(payload, bound)
-                except UnknownDataKeyError:
-                    sealer = await opener.sealer(fresh=True)
-                    raw = sealer.open(payload, bound)
-            built.append(
-                splice(
-                    raw,
-                    seq=seq,
-                    external_id=external_id,
-                    action=action,
-                    first_seen_at=first_seen_at,
-                    modified_at=modified_at,
-                    pruned_at=pruned_at,
-                )
-            )
-            last_seq = seq
-            if breather.full(len(built[-1])):
-                await asyncio.sleep(0)
+        cursor_of = cursor_maker(hash_key, stream_key)
+        writer = PageWriter(cursor_of)
+        sealer = await opener.sealer() if any(row[6] for row in rows[1:]) else None
+        at, size, last_seq, more = 1, 0, 0, False
+        while at < len(rows) and not more:
+            stop = at + SLICE
+            for row in rows[at:stop]:
+                seq, external_id, action, first_seen, modified, pruned, payload = row
+                if action == 0:
+                    more = True
+                    if external_id is None:  # a filtered walk ended here
+                        last_seq = seq
+                    break
+                raw = None
+                if payload is not None and sealer is not None:
+                    bound = record_key(stream_key, external_id)
+                    try:
+                        raw = sealer.open(payload, bound)
+                    except UnknownDataKeyError:
+                        sealer = await opener.sealer(fresh=True)
+                        raw = sealer.open(payload, bound)
+                    size += len(payload)
+                writer.add(raw, seq, external_id, action, first_seen, modified, pruned)
+                last_seq = seq
+                if size > SLICE_BYTES:
+                    size = 0
+                    await asyncio.sleep(0)
+            at = stop
+            await asyncio.sleep(0)
         next_cursor = cursor_of(last_seq) if more else None
-        return Page(assemble(built, next_cursor), len(built), next_cursor.decode() if next_cursor else None)
+        return Page(writer.finish(next_cursor), writer.count, next_cursor.decode() if next_cursor else None)
 
 
 def _select(
     rows: Sequence[Row],
     after: int,
     actions: Sequence[int] | None,
-    modified_after: datetime | None,
+    modified_after: int | None,
     limit: int,
     max_bytes: int,
 ) -> list[Any]:
@@ -199,7 +192,7 @@ def _select(
     for row in rows:
         if row["seq"] <= after or (actions is not None and row["action"] not in actions):
             continue
-        if modified_after is not None and row["modified_at"] < modified_after:
+        if modified_after is not None and row["modified"] < modified_after:
             continue
         if len(chosen) == limit or size >= max_bytes:
             return [*chosen, (row["seq"], row["external_id"], 0, None, None, None, None)]

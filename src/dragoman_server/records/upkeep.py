@@ -11,6 +11,7 @@ from dragoman_server.records.core import Core, place_of
 from dragoman_server.records.cursors import decode_cursor
 from dragoman_server.records.errors import InvalidCursorError
 from dragoman_server.records.model import BASE_VARIANT, Pruned, StreamKey
+from dragoman_server.records.pages import micros
 
 PURGE_ROWS = 5000
 UNCLOSED = timedelta(days=14)
@@ -83,7 +84,7 @@ class Upkeep(Core):
         """Prune the next `window` streams after `after_key`; return where to go on, 0 for the start."""
         async with self._database.connection() as conn:
             rows = await _store.prunable(conn, after_key, window, unchanged_for)
-            before = await conn.now() - unchanged_for
+            before = micros(await conn.now() - unchanged_for)
         for environment_id, key, old in rows:
             more = old
             while more:

@@ -37,9 +37,9 @@ CREATE TABLE records.records (
     stream_id bigint NOT NULL,
     seq bigint NOT NULL,
     payload_seq bigint,                      -- where its payload is; NULL once pruned
-    first_seen_at timestamptz NOT NULL,
-    modified_at timestamptz NOT NULL,
-    pruned_at timestamptz,
+    first_seen bigint NOT NULL,              -- times as microseconds since 1970: a page formats each once, unparsed
+    modified bigint NOT NULL,                -- never falls as seq rises
+    pruned bigint,
     environment_id int NOT NULL,
     rid int NOT NULL,
     size int NOT NULL,

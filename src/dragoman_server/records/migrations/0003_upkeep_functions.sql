@@ -25,12 +25,12 @@ BEGIN
         WHERE h.stream_id = s.stream_id AND h.seq > g.position AND h.seq <= g.start_seq AND h.environment_id = p_environment
         ORDER BY h.seq LIMIT p_limit
     ), doomed AS MATERIALIZED (
-        SELECT d.external_id, s.last_seq + row_number() OVER () AS new_seq FROM span d
+        SELECT s.stream_id, d.external_id, s.last_seq + row_number() OVER () AS new_seq FROM span d
         WHERE d.action <> 3 AND CASE WHEN d.rid < v_bits THEN get_bit(p_bitmap, d.rid) = 0 ELSE true END
     ), gone AS (
-        UPDATE records.records h SET seq = d.new_seq, modified_at = v_now, action = 3, writer = p_writer
+        UPDATE records.records h SET seq = d.new_seq, modified = records.micros(v_now), action = 3, writer = p_writer
         FROM doomed d
-        WHERE h.stream_id = s.stream_id AND h.external_id = d.external_id AND h.environment_id = p_environment
+        WHERE h.stream_id = d.stream_id AND h.external_id = d.external_id AND h.environment_id = p_environment
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM span), (SELECT max(p.seq) FROM span p), (SELECT count(*) FROM gone)
@@ -50,7 +50,7 @@ $$;
 -- Empty the payloads of a stream's oldest rows, up to a position and (if given) unchanged since before a time; heads stay
 -- where they are, with their hashes.
 CREATE FUNCTION records.prune(
-    p_environment int, p_key bigint, p_until bigint, p_before timestamptz, p_limit int,
+    p_environment int, p_key bigint, p_until bigint, p_before bigint, p_limit int,
     OUT pruned int, OUT has_more boolean
 ) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
@@ -59,7 +59,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     s records.streams;
-    v_now timestamptz;
+    v_now bigint := records.micros(kit.now());
     v_floor bigint;
     v_bytes bigint;
     v_found int;
@@ -71,23 +71,22 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    v_now := kit.now();
     WITH old AS MATERIALIZED (
-        SELECT h.seq, h.payload_seq, h.external_id, h.size, row_number() OVER () AS n FROM (
+        SELECT s.stream_id, h.seq, h.payload_seq, h.external_id, h.size, row_number() OVER () AS n FROM (
             SELECT r.seq, r.payload_seq, r.external_id, r.size FROM records.records r
             WHERE r.stream_id = s.stream_id AND r.seq > s.prune_floor AND r.seq <= p_until
-                AND (p_before IS NULL OR r.modified_at < p_before) AND r.pruned_at IS NULL
+                AND (p_before IS NULL OR r.modified < p_before) AND r.pruned IS NULL
                 AND r.environment_id = p_environment
             ORDER BY r.seq LIMIT p_limit + 1
         ) h
     ), heads AS (
-        UPDATE records.records r SET pruned_at = v_now, payload_seq = NULL, size = 0 FROM old o
-        WHERE r.stream_id = s.stream_id AND r.external_id = o.external_id AND r.environment_id = p_environment
+        UPDATE records.records r SET pruned = v_now, payload_seq = NULL, size = 0 FROM old o
+        WHERE r.stream_id = o.stream_id AND r.external_id = o.external_id AND r.environment_id = p_environment
             AND o.n <= p_limit
         RETURNING 1
     ), emptied AS (
         DELETE FROM records.payloads p USING old o
-        WHERE p.stream_id = s.stream_id AND p.seq = o.payload_seq AND p.environment_id = p_environment AND o.n <= p_limit
+        WHERE p.stream_id = o.stream_id AND p.seq = o.payload_seq AND p.environment_id = p_environment AND o.n <= p_limit
     )
     SELECT (SELECT count(*) FROM heads), count(*), max(o.seq) FILTER (WHERE o.n <= p_limit),
             coalesce(sum(o.size) FILTER (WHERE o.n <= p_limit), 0)
@@ -106,30 +105,35 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SE
 SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 DECLARE
-    v_count int;
-    v_total int;
+    v_last bigint;
+    v_count int := 0;
+    v_total int := 0;
 BEGIN
-    DELETE FROM records.payloads p
-        USING (SELECT d.seq FROM records.payloads d
-               WHERE d.stream_id = p_stream_id AND d.environment_id = p_environment ORDER BY d.seq LIMIT p_limit) d
-        WHERE p.stream_id = p_stream_id AND p.seq = d.seq AND p.environment_id = p_environment;
-    GET DIAGNOSTICS v_total = ROW_COUNT;
-    DELETE FROM records.records h
-        USING (SELECT d.seq FROM records.records d
-               WHERE d.stream_id = p_stream_id AND d.environment_id = p_environment ORDER BY d.seq LIMIT p_limit) d
-        WHERE h.stream_id = p_stream_id AND h.seq = d.seq AND h.environment_id = p_environment;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
+    SELECT max(d.seq) INTO v_last FROM (SELECT p.seq FROM records.payloads p
+        WHERE p.stream_id = p_stream_id AND p.environment_id = p_environment ORDER BY p.seq LIMIT p_limit) d;
+    IF v_last IS NOT NULL THEN
+        DELETE FROM records.payloads p
+            WHERE p.stream_id = p_stream_id AND p.seq <= v_last AND p.environment_id = p_environment;
+        GET DIAGNOSTICS v_total = ROW_COUNT;
+    END IF;
+    SELECT max(d.seq) INTO v_last FROM (SELECT h.seq FROM records.records h
+        WHERE h.stream_id = p_stream_id AND h.environment_id = p_environment ORDER BY h.seq LIMIT p_limit) d;
+    IF v_last IS NOT NULL THEN
+        DELETE FROM records.records h
+            WHERE h.stream_id = p_stream_id AND h.seq <= v_last AND h.environment_id = p_environment;
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+    END IF;
     RETURN v_total + v_count;
 END
 $$;
 
 -- Streams after p_key, at most p_window of them looked at, whose oldest unpruned row is older than p_before.
-CREATE FUNCTION records.prunable(p_key bigint, p_window int, p_before timestamptz)
+CREATE FUNCTION records.prunable(p_key bigint, p_window int, p_before bigint)
 RETURNS TABLE (environment_id int, key bigint, old boolean) LANGUAGE sql STABLE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off
 AS $$
     SELECT s.environment_id, s.key, s.prune_floor < s.last_seq AND coalesce((
-            SELECT h.modified_at < p_before FROM records.records h
+            SELECT h.modified < p_before FROM records.records h
             WHERE h.stream_id = s.stream_id AND h.seq > s.prune_floor AND h.environment_id = s.environment_id
             ORDER BY h.seq LIMIT 1), false)
     FROM (SELECT * FROM records.streams t WHERE t.key > p_key ORDER BY t.key LIMIT p_window) s

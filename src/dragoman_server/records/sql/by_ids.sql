@@ -1,3 +1,3 @@
 -- Records by external id in one snapshot; only reads.
-SELECT seq, external_id, action, first_seen_at, modified_at, pruned_at, payload
+SELECT seq, external_id, action, first_seen, modified, pruned, payload
 FROM records.by_ids($1, $2, $3, $4, $5) -- environment_id, connection_row_id, …

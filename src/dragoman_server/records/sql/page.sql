@@ -1,3 +1,3 @@
 -- One page of the feed in one snapshot; only reads.
-SELECT seq, external_id, action, first_seen_at, modified_at, pruned_at, payload
+SELECT seq, external_id, action, first_seen, modified, pruned, payload
 FROM records.page($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) -- environment_id, connection_row_id, …
