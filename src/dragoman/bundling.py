@@ -59,7 +59,9 @@ def pack(root: Path) -> bytes:
             data = path.read_bytes()
             total += len(data)
             if total > LARGEST_UNPACKED:
-                raise DefinitionError(f"The project holds more than {LARGEST_UNPACKED // 2**20} MB; is data among the code?")
+                raise DefinitionError(
+                    f"The project holds more than {LARGEST_UNPACKED // 2**20} MB; is data among the code?"
+                )
             entry = tarfile.TarInfo(path.relative_to(root).as_posix())
             entry.size, entry.mode, entry.mtime = len(data), 0o644, 0
             tar.addfile(entry, io.BytesIO(data))
@@ -81,8 +83,16 @@ def unpack(archive: bytes, folder: Path) -> None:
                 parts = entry.name.split("/")
                 if entry.isdir():
                     continue
-                if not entry.isreg() or entry.name.startswith("/") or ".." in parts or "" in parts or "\\" in entry.name:
-                    raise DefinitionError(f"The archive holds `{entry.name}`, which is no plain file inside the project.")
+                if (
+                    not entry.isreg()
+                    or entry.name.startswith("/")
+                    or ".." in parts
+                    or "" in parts
+                    or "\\" in entry.name
+                ):
+                    raise DefinitionError(
+                        f"The archive holds `{entry.name}`, which is no plain file inside the project."
+                    )
                 total += entry.size
                 if total > LARGEST_UNPACKED:
                     raise DefinitionError(f"The archive unpacks to more than {LARGEST_UNPACKED // 2**20} MB.")
@@ -118,7 +128,7 @@ def files_of(root: Path) -> Iterator[Path]:
 
 def manifest_of(root: Path, *, timeout: float = 120) -> dict[str, Any]:
     """Import the project in a process of its own and describe it; raises DefinitionError with the author's traceback."""
-    ran = subprocess.run(  # noqa: S603 - our own interpreter and module
+    ran = subprocess.run(
         [sys.executable, "-P", "-B", "-m", "dragoman.bundling", str(root)],
         capture_output=True,
         timeout=timeout,

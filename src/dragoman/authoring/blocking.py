@@ -31,7 +31,7 @@ class _BlockingBlock(AbstractContextManager[Any]):
     def __enter__(self) -> Any:
         return run_now(_as_coroutine(self._block.__aenter__()))
 
-    def __exit__(self, *error: Any) -> bool | None:
+    def __exit__(self, *error: object) -> bool | None:
         return run_now(_as_coroutine(self._block.__aexit__(*error)))
 
 

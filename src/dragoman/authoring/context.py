@@ -190,14 +190,26 @@ class Context:
         content: Body | None = None,
         retries: int = 0,
         retry_on: Sequence[int] = (),
-        timeout: float | None = None,  # noqa: ASYNC109 - the provider's deadline, kept by the platform
+        timeout: float | None = None,
         base_url: str | None = None,
         decompress: bool = False,
         raise_for_status: bool = True,
     ) -> Response:
         """Call the provider through the platform, which adds the credentials. Raises ProviderError from 400 on."""
         reply = await self._send(
-            method, endpoint, params, headers, json, data, content, retries, retry_on, timeout, base_url, decompress, False
+            method,
+            endpoint,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            retries,
+            retry_on,
+            timeout,
+            base_url,
+            decompress,
+            False,
         )
         answer_headers = Headers(reply.value.get("headers", ()))
         status = int(reply.value["status"])
@@ -237,14 +249,26 @@ class Context:
         content: Body | None = None,
         retries: int = 0,
         retry_on: Sequence[int] = (),
-        timeout: float | None = None,  # noqa: ASYNC109 - the provider's deadline, kept by the platform
+        timeout: float | None = None,
         base_url: str | None = None,
         decompress: bool = False,
         raise_for_status: bool = True,
     ) -> AsyncIterator[StreamedResponse]:
         """Call the provider and read its answer piece by piece inside the block."""
         reply = await self._send(
-            method, endpoint, params, headers, json, data, content, retries, retry_on, timeout, base_url, decompress, True
+            method,
+            endpoint,
+            params,
+            headers,
+            json,
+            data,
+            content,
+            retries,
+            retry_on,
+            timeout,
+            base_url,
+            decompress,
+            True,
         )
         answer_headers = Headers(reply.value.get("headers", ()))
         response = StreamedResponse(int(reply.value["status"]), answer_headers, reply.body, reply.stream)
@@ -292,7 +316,12 @@ class Context:
             items = items_of(how, body)
             yield items
             found = next_page(
-                how, items=len(items), body=body, link_header=response.headers.get("link"), offset=offset, cursor=previous
+                how,
+                items=len(items),
+                body=body,
+                link_header=response.headers.get("link"),
+                offset=offset,
+                cursor=previous,
             )
             if found is None:
                 return
@@ -328,7 +357,7 @@ class Context:
         content: Body | None,
         retries: int,
         retry_on: Sequence[int],
-        timeout: float | None,  # noqa: ASYNC109 - see request
+        timeout: float | None,
         base_url: str | None,
         decompress: bool,
         stream: bool,
@@ -383,7 +412,11 @@ class SyncContext(Context):
         start, total = 0, len(ids)
         while start < total:
             end, size = start, 0
-            while end < total and end - start < CHUNK_RECORDS and (end == start or size + len(encoded[end]) <= CHUNK_BYTES):
+            while (
+                end < total
+                and end - start < CHUNK_RECORDS
+                and (end == start or size + len(encoded[end]) <= CHUNK_BYTES)
+            ):
                 size += len(encoded[end])
                 end += 1
             params: dict[str, Any] = {"batch": self._state.next_batch(), "model": name, "ids": ids[start:end]}
@@ -452,7 +485,7 @@ class SyncContext(Context):
                     raise
             id_ = record_id(made)
             if id_ in seen:
-                self.log.warn(f"`{name}` record `{id_}` comes twice in one batch; the first is kept.")
+                self.log.warning(f"`{name}` record `{id_}` comes twice in one batch; the first is kept.")
                 continue
             seen.add(id_)
             ids.append(id_)

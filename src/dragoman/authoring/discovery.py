@@ -71,4 +71,6 @@ def _import(name: str) -> ModuleType:
     except DefinitionError:
         raise
     except Exception as error:  # an author's module may raise anything at import
-        raise DefinitionError(f"`{name}` does not import: {type(error).__name__}: {error}\n{own_frames(error)}") from error
+        raise DefinitionError(
+            f"`{name}` does not import: {type(error).__name__}: {error}\n{own_frames(error)}"
+        ) from error

@@ -25,7 +25,9 @@ def seconds_of(text: str) -> int:
     if unit is None and text.strip().lower().removeprefix("every ").strip() == "s":
         unit = 1
     if match is None or unit is None:
-        raise DefinitionError(f"`{text}` is not an interval; write for example `30 seconds`, `5 minutes`, `1 hour`, `1 day`.")
+        raise DefinitionError(
+            f"`{text}` is not an interval; write for example `30 seconds`, `5 minutes`, `1 hour`, `1 day`."
+        )
     count = float(match.group(1)) if match.group(1) else _FRACTIONS.get(match.group(2) or "", 1.0)
     seconds = int(unit * count)
     if seconds < SHORTEST_SECONDS:

@@ -41,7 +41,9 @@ async def _run(
             await _call(definition, context)
         return None
     action = ActionContext(transport, definition, run)
-    answer = await (_call(definition, action, _input(definition, input_)) if definition.takes_input else _call(definition, action))
+    answer = await (
+        _call(definition, action, _input(definition, input_)) if definition.takes_input else _call(definition, action)
+    )
     return _output(definition, answer)
 
 
@@ -52,14 +54,14 @@ async def _call(definition: FunctionDefinition, context: SyncContext | ActionCon
     if blocking is None:
         from dragoman.authoring import blocking as twins
 
-        blocking = _BLOCKING[type(context)] = getattr(twins, f"Blocking{type(context).__name__}", None) or make_blocking(
-            type(context)
-        )
+        blocking = _BLOCKING[type(context)] = getattr(
+            twins, f"Blocking{type(context).__name__}", None
+        ) or make_blocking(type(context))
     return definition.function(blocking(context), *values)
 
 
 def _input(definition: FunctionDefinition, raw: bytes | None) -> Any:
-    data = raw if raw else b"null"
+    data = raw or b"null"
     if definition.input is None or definition.input is Any:
         try:
             return loads(data)
@@ -73,7 +75,9 @@ def _output(definition: FunctionDefinition, answer: Any) -> bytes:
         try:
             return dumps(answer)
         except Exception as error:  # each library has its own words for what cannot be JSON
-            raise InvalidValueError("invalid_action_output", f"The answer cannot be written as JSON: {error}") from error
+            raise InvalidValueError(
+                "invalid_action_output", f"The answer cannot be written as JSON: {error}"
+            ) from error
     adapter = adapter_for(definition.output)
     made = adapter.validate(answer, "invalid_action_output", "The answer")
     return adapter.encode(made)
@@ -84,7 +88,11 @@ def failure_of(error: BaseException) -> dict[str, Any]:
     failure: dict[str, Any] = {"code": "action_script_failure", "message": _message(error)}
     match error:
         case ActionError():
-            failure |= {"code": "action_script_runtime_error", "message": error.message, "payload": _plain(error.payload)}
+            failure |= {
+                "code": "action_script_runtime_error",
+                "message": error.message,
+                "payload": _plain(error.payload),
+            }
         case ProviderError():
             failure |= {
                 "code": "script_http_error",
@@ -95,13 +103,25 @@ def failure_of(error: BaseException) -> dict[str, Any]:
                 },
             }
         case InvalidValueError():
-            failure |= {"code": error.code, "message": error.message, "issues": [_plain(issue) for issue in error.issues]}
+            failure |= {
+                "code": error.code,
+                "message": error.message,
+                "issues": [_plain(issue) for issue in error.issues],
+            }
         case PlatformError():
-            failure |= {"code": error.code, "message": error.message, "payload": _plain(error.payload), "status": error.status}
+            failure |= {
+                "code": error.code,
+                "message": error.message,
+                "payload": _plain(error.payload),
+                "status": error.status,
+            }
         case DefinitionError():
             failure |= {"code": "script_invalid_error"}
         case MemoryError():
-            failure |= {"code": "function_runtime_out_of_memory", "message": "The function used more memory than it may."}
+            failure |= {
+                "code": "function_runtime_out_of_memory",
+                "message": "The function used more memory than it may.",
+            }
         case _:
             pass
     failure["traceback"] = own_frames(error)
@@ -110,17 +130,17 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 def own_frames(error: BaseException) -> str:
     """The traceback without the platform's own frames, at most 8 kB."""
-    from dragoman import authoring
-
-    home = authoring.__path__[0]
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(home) and "runners/guest" not in frame.filename and not frame.filename.startswith("<")
-    ]
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames[-20:])]
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((index for index, frame in enumerate(frames) if not _ours(frame.filename)), len(frames))
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames[first:][-20:])]
     lines += traceback.format_exception_only(type(error), error)
     return "".join(lines)[-8192:]
+
+
+def _ours(filename: str) -> bool:
+    """Whether a frame is the way in: this SDK, the guest, or the standard library's event loop and import system."""
+    parts = filename.replace("\\", "/").split("/")
+    return filename.startswith("<") or any(name in parts for name in ("authoring", "guest", "asyncio", "importlib"))
 
 
 def _message(error: BaseException) -> str:

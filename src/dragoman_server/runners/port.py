@@ -158,7 +158,8 @@ class ProxyAnswer:
 @dataclass(frozen=True, slots=True)
 class SaveBatch:
     """Up to 1000 records of one model. `batch` is the run's own count over everything it writes: a repeat of a number
-    is answered with what was stored the first time. `checkpoint` commits with the records."""
+    is answered with what was stored the first time. `checkpoint` commits with the records.
+    """
 
     batch: int
     model: str
