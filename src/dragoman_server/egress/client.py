@@ -8,9 +8,9 @@ checked is what is dialled and a name that changes its mind between look-up and 
 import asyncio
 import contextlib
 import socket
-import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,6 +59,12 @@ class Deadlines:
         return Deadlines(
             *(min(value, seconds) for value in (self.connect, self.first_byte, self.between_bytes, self.total))
         )
+
+
+@lru_cache(maxsize=256)
+def _timeout_of(deadlines: Deadlines) -> aiohttp.ClientTimeout:
+    """Aiohttp's share; `total` is kept here and by the response, for less than aiohttp's timer costs."""
+    return aiohttp.ClientTimeout(total=None, connect=deadlines.connect, sock_read=deadlines.first_byte)
 
 
 class _Request:
@@ -113,21 +119,27 @@ class _Request:
         url = parse_url(self._url)
         headers = clean_headers(self._headers)
         body = self._body
+        ends = asyncio.get_running_loop().time() + self._deadlines.total
         try:
             response = await self._client.send(method, url, headers, body, self._deadlines, self._context)
             if self._follow > 0 and response.status in REDIRECTS:
-                response, url = await self._follow_redirects(response, method, url, headers, body)
+                response, url = await self._follow_redirects(response, method, url, headers, body, ends)
         except BaseException:
             await _close_body(body)
             raise
         self._response = response
-        return EgressResponse(response, url.raw_host or "", decompress=self._decompress)
+        return EgressResponse(response, url.raw_host or "", ends=ends, decompress=self._decompress)
 
     async def _follow_redirects(
-        self, response: aiohttp.ClientResponse, method: str, url: URL, headers: list[tuple[str, str]], body: Body
+        self,
+        response: aiohttp.ClientResponse,
+        method: str,
+        url: URL,
+        headers: list[tuple[str, str]],
+        body: Body,
+        ends: float,
     ) -> tuple[aiohttp.ClientResponse, URL]:
         origins = self._credential_origins if self._credential_origins is not None else frozenset({origin_of(url)})
-        ends = time.monotonic() + self._deadlines.total
         certificate = self._context
         hops = 0
         secure = url.scheme == "https"
@@ -163,7 +175,7 @@ class _Request:
             if origin_of(url) not in origins:
                 certificate = None
             method = following
-            left = ends - time.monotonic()
+            left = ends - asyncio.get_running_loop().time()
             if left <= 0:
                 raise UpstreamTimeoutError(host, "following redirects", sent=True)
             try:
@@ -316,9 +328,7 @@ class EgressClient:
         small = body is None or (isinstance(body, bytes) and len(body) <= _SMALL_BODY)
         patience = min(deadlines.connect + deadlines.first_byte, deadlines.total) if small else deadlines.total
         host = url.raw_host or ""
-        timeout = aiohttp.ClientTimeout(
-            total=deadlines.total, connect=deadlines.connect, sock_read=deadlines.first_byte
-        )
+        timeout = _timeout_of(deadlines)
         for attempt in range(_STALE_LIMIT):
             dialled: list[None] = []
             _DIALLED.set(dialled)

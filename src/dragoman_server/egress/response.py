@@ -1,5 +1,6 @@
 """An upstream's answer, streamed."""
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Sequence
 
@@ -14,10 +15,11 @@ from dragoman_server.egress.wire import text_of
 class EgressResponse:
     """An answer whose body has not been read yet. Belongs to the `async with` block that yielded it."""
 
-    __slots__ = ("_decompress", "_response", "host", "raw_headers", "status", "url")
+    __slots__ = ("_decompress", "_ends", "_response", "host", "raw_headers", "status", "url")
 
-    def __init__(self, response: aiohttp.ClientResponse, host: str, *, decompress: bool) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, host: str, *, ends: float, decompress: bool) -> None:
         self._response = response
+        self._ends = ends
         self.status = response.status
         self.host = host
         self.url = str(response.url)
@@ -75,8 +77,16 @@ class EgressResponse:
     async def _chunks(self) -> AsyncIterator[bytes]:
         content = self._response.content
         try:
-            while chunk := await content.readany():
-                yield chunk
+            while not content.at_eof():
+                if content.is_eof():  # all has arrived: nothing to wait for
+                    yield await content.readany()
+                    continue
+                async with asyncio.timeout_at(self._ends):
+                    chunk = await content.readany()
+                if chunk:
+                    yield chunk
+            if (failure := content.exception()) is not None:
+                raise failure
         except (aiohttp.ClientError, OSError) as error:
             raise translate(error, self.host, "reading the body") from error
 

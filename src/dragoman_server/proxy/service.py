@@ -22,8 +22,6 @@ from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import Credential, Provider
 from dragoman_server.providers.rendering import (
     OutboundRequest,
-    RequestScope,
-    build_request,
     inject_body,
     needs_body,
 )
@@ -33,6 +31,7 @@ from dragoman_server.proxy.errors import ConnectionBusyError, RequestBodyTooLarg
 from dragoman_server.proxy.json_bodies import merged_json
 from dragoman_server.proxy.model import ProxyRequest, ProxyResponse, Target
 from dragoman_server.proxy.ports import FreshCredential, IntegrationCredentials, LogsLike, OperationLike
+from dragoman_server.proxy.preparing import Preparer, scope_of
 from dragoman_server.proxy.slots import Slots
 from dragoman_server.proxy.trying import is_another, wait_after_answer, wait_after_failure
 
@@ -43,7 +42,7 @@ _REMEMBERED = 10_000
 
 
 class Proxy:
-    """One per process. Holds no connection's data beyond a call, except how many calls it has under way."""
+    """One per process, shared by every door."""
 
     def __init__(
         self,
@@ -67,6 +66,7 @@ class Proxy:
         self.sleep = sleep
         self.deadlines = deadlines
         self.slots: Slots[ConnectionRowId] = Slots(calls_per_connection)
+        self.preparer = Preparer()
         self._fruitless: dict[ConnectionRowId, float] = {}
 
     def call(self, target: Target, request: ProxyRequest, *, operation: OperationLike | None = None) -> "_Call":
@@ -228,31 +228,12 @@ class _Call:
         self, provider: Provider, credential: Credential, application: Mapping[str, Any]
     ) -> tuple[OutboundRequest, bytes | PassingBody | None]:
         request, target = self._request, self._target
-        scope = RequestScope(
-            connection_config=target.connection.connection_config,
-            credential=credential,
-            integration={
-                **application,
-                "custom": target.integration.custom,
-                "integration_config": target.integration.config,
-            },
-            metadata=target.connection.metadata or {},
-        )
         body = self._body
         if provider.proxy.body and not isinstance(body, PassingBody):
+            scope = scope_of(target, credential, application)
             body = merged_json(body, request.header("content-type"), lambda value: inject_body(provider, scope, value))
-        outbound = build_request(
-            provider,
-            scope,
-            method=request.method,
-            endpoint=request.endpoint,
-            query=request.query,
-            headers=request.headers,
-            base_url_override=request.base_url_override,
-            allowed_origins=target.integration.allowed_origins,
-            body=body if isinstance(body, bytes) else None,
-        )
-        return outbound, body
+        held = body if isinstance(body, bytes) else None
+        return self._proxy.preparer.render(provider, target, credential, application, request, held), body
 
     async def _send(self, outbound: OutboundRequest, body: bytes | PassingBody | None) -> EgressResponse:
         request, hints = self._request, self._provider.proxy
