@@ -60,7 +60,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     """Start everything on a scratch cluster with the product's own settings; leave nothing behind."""
     folder = Path(tempfile.mkdtemp(prefix="dgb-", dir="/tmp"))
-    folder.chmod(0o755)
+    folder.chmod(0o755)  # noqa: ASYNC240
     server = EmbeddedPostgres(folder / "pg", settings=settings)
     try:
         server.start()
@@ -94,7 +94,11 @@ class Worker:
     """The smallest consumer: claims while it has slots, runs `handler`, finishes in batches."""
 
     def __init__(
-        self, engine: PgEngine, name: str, slots: Mapping[str, int], handler: Callable[[ClaimedTask], Awaitable[bytes | None]]
+        self,
+        engine: PgEngine,
+        name: str,
+        slots: Mapping[str, int],
+        handler: Callable[[ClaimedTask], Awaitable[bytes | None]],
     ) -> None:
         self._engine, self._name, self._slots, self._handler = engine, name, dict(slots), handler
         self._free = dict(slots)

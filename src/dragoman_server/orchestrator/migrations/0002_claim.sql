@@ -3,14 +3,16 @@
 -- Statement 1 finds environments with ready tasks by index seeks from the caller's cursor. Statement 2 tries the lock of
 -- each shard met. Statement 3, whose snapshot is later than those locks, counts what runs and claims: a snapshot older
 -- than the lock would overshoot the caps. Rows are never ranked or locked beyond those claimed.
--- The last row (task NULL) tells the caller where it got to and whether another claimer held a shard.
+-- The last row (task NULL) tells the caller where it got to: whether another claimer held a shard (busy), the walk over
+-- environments was cut (more), something claimable was left behind in those seen (cut), and which environments have
+-- ready tasks that a cap holds back (blocked).
 CREATE FUNCTION orchestrator.claim(
     p_worker text, p_queue text, p_limit int, p_environment_cap int, p_connection_cap int,
     p_cursor_shard int, p_cursor_environment bigint, p_sweep int, p_lease interval
 ) RETURNS TABLE (
     task uuid, attempt int, queue text, environment_id bigint, connection text, payload text, payload_extra text, schedule_key text,
     deadline timestamptz, created_at timestamptz, ready_at timestamptz, run_timeout interval,
-    turn int, shard int, busy boolean, more boolean
+    turn int, shard int, busy boolean, more boolean, cut boolean, blocked bigint[]
 ) LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -48,7 +50,7 @@ BEGIN
     v_more := v_last >= p_sweep;
     IF v_last = 0 THEN
         RETURN QUERY SELECT NULL::uuid, 0, p_queue, NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::text, v_now, v_now,
-            v_now, NULL::interval, 0, -1, false, false;
+            v_now, NULL::interval, 0, -1, false, false, false, NULL::bigint[];
         RETURN;
     END IF;
 
@@ -67,32 +69,34 @@ BEGIN
     WHERE pg_try_advisory_xact_lock(hashtext(p_queue), m.shard);
     IF v_locked IS NULL THEN
         RETURN QUERY SELECT NULL::uuid, 0, p_queue, v_environments[v_last], NULL::text, NULL::text, NULL::text, NULL::text, v_now,
-            v_now, v_now, NULL::interval, v_last, v_shards[v_last], true, v_more;
+            v_now, v_now, NULL::interval, v_last, v_shards[v_last], true, v_more, false, NULL::bigint[];
         RETURN;
     END IF;
     v_width := greatest(2, 2 * p_limit / v_last + 2);
 
     RETURN QUERY
     WITH RECURSIVE environment AS MATERIALIZED (
-        SELECT e.shard, e.environment_id, e.n, coalesce(u.low, '') AS low,
+        SELECT e.shard, e.environment_id, e.n,
             coalesce((SELECT g.max_running FROM orchestrator.groups g WHERE g.queue = p_queue
                       AND g.environment_id = e.environment_id AND g.connection IS NULL), p_environment_cap)
             - (SELECT count(*)::int FROM orchestrator.tasks r WHERE r.state = 'started' AND r.queue = p_queue
                AND r.environment_id = e.environment_id) AS free
         FROM unnest(v_shards, v_environments) WITH ORDINALITY e(shard, environment_id, n)
-        LEFT JOIN orchestrator.turns u ON u.queue = p_queue AND u.environment_id = e.environment_id
         WHERE e.shard = ANY (v_locked)
     ),
     walk AS (
-        SELECT e.shard, e.environment_id, e.n, e.free, e.low, c.connection, 1 AS place
+        SELECT e.shard, e.environment_id, e.n, e.free, c.low, c.connection, 1 AS place
         FROM environment e CROSS JOIN LATERAL (
-            SELECT coalesce(
+            SELECT l.low, coalesce(
                 (SELECT t.connection FROM orchestrator.tasks t WHERE t.queue = p_queue AND t.shard = e.shard::smallint
-                 AND t.environment_id = e.environment_id AND t.state = 'created' AND t.connection >= e.low
+                 AND t.environment_id = e.environment_id AND t.state = 'created' AND t.connection >= l.low
                  ORDER BY t.connection LIMIT 1),
                 (SELECT t.connection FROM orchestrator.tasks t WHERE t.queue = p_queue AND t.shard = e.shard::smallint
                  AND t.environment_id = e.environment_id AND t.state = 'created'
-                 ORDER BY t.connection LIMIT 1)) AS connection) c
+                 ORDER BY t.connection LIMIT 1)) AS connection
+            FROM (SELECT coalesce((SELECT u.low FROM orchestrator.turns u WHERE u.queue = p_queue
+                                   AND u.environment_id = e.environment_id), '') AS low OFFSET 0) l
+            OFFSET 0) c
         WHERE e.free > 0 AND c.connection IS NOT NULL
         UNION ALL
         SELECT w.shard, w.environment_id, w.n, w.free, w.low, next.connection, w.place + 1
@@ -117,7 +121,7 @@ BEGIN
               FROM room r WHERE r.spare > 0) r
     ),
     candidate AS (
-        SELECT c.id, r.environment_id, r.n, r.free, r.place, c.round
+        SELECT c.id, r.environment_id, r.n, r.free, r.spare, r.depth, r.place, c.round
         FROM open r CROSS JOIN LATERAL (
             SELECT t.id, row_number() OVER (ORDER BY t.priority DESC, t.seq) AS round FROM orchestrator.tasks t
             WHERE t.queue = p_queue AND t.shard = r.shard::smallint AND t.environment_id = r.environment_id
@@ -135,13 +139,14 @@ BEGIN
         ORDER BY l.round, l.n LIMIT p_limit
     ),
     held AS MATERIALIZED (
+        -- `worker IS NULL`, not the state: that would invite the planner to read the whole ready index.
         SELECT t.id FROM orchestrator.tasks t WHERE t.id = ANY (ARRAY (SELECT p.id FROM picked p))
-        AND t.state = 'created' FOR UPDATE SKIP LOCKED
+        AND t.worker IS NULL FOR UPDATE SKIP LOCKED
     ),
     taken AS (
         UPDATE orchestrator.tasks t SET state = 'started', worker = p_worker, attempt = t.attempt + 1,
             started_at = v_now, deadline = v_now + t.run_timeout
-        WHERE t.id = ANY (ARRAY (SELECT h.id FROM held h)) AND t.state = 'created'
+        WHERE t.id = ANY (ARRAY (SELECT h.id FROM held h))
         RETURNING t.id, t.attempt, t.queue, t.environment_id, t.connection, t.payload, t.payload_extra, t.schedule_key, t.deadline,
             t.created_at, t.ready_at, t.run_timeout
     ),
@@ -158,11 +163,18 @@ BEGIN
         WHERE e.low <> '' OR s.place < e.places OR e.places >= v_width
         ON CONFLICT (queue, environment_id) DO UPDATE SET low = excluded.low WHERE u.low <> excluded.low
     )
-    SELECT k.id, k.attempt, k.queue, k.environment_id, k.connection, k.payload, k.payload_extra, k.schedule_key, k.deadline,
-        k.created_at, k.ready_at, k.run_timeout, p.n::int, (k.environment_id % 16)::int, false, false
-    FROM taken k JOIN picked p ON p.id = k.id;
-    RETURN QUERY SELECT NULL::uuid, 0, p_queue, v_environments[v_last], NULL::text, NULL::text, NULL::text, NULL::text, v_now, v_now,
-        v_now, NULL::interval, v_last, v_shards[v_last],
-        cardinality(v_locked) < (SELECT count(DISTINCT s) FROM unnest(v_shards) s), v_more;
+    SELECT k.id, k.attempt, k.queue, k.environment_id, k.connection, k.payload, k.payload_extra, k.schedule_key,
+        k.deadline, k.created_at, k.ready_at, k.run_timeout, p.n::int, (k.environment_id % 16)::int, false, false, false,
+        NULL::bigint[]
+    FROM taken k JOIN picked p ON p.id = k.id
+    UNION ALL
+    SELECT NULL, 0, p_queue, v_environments[v_last], NULL, NULL, NULL, NULL, v_now, v_now, v_now, NULL, v_last,
+        v_shards[v_last], cardinality(v_locked) < (SELECT count(DISTINCT s) FROM unnest(v_shards) s), v_more,
+        (SELECT count(*) FROM picked) >= p_limit
+            OR EXISTS (SELECT 1 FROM walk w WHERE w.place >= v_width OR w.low <> '')
+            OR EXISTS (SELECT 1 FROM candidate c WHERE c.round >= c.depth AND c.round < c.spare AND c.round < c.free),
+        ARRAY (SELECT e.environment_id FROM environment e WHERE e.free <= 0 UNION SELECT r.environment_id FROM room r
+               WHERE r.spare <= 0 UNION SELECT c.environment_id FROM candidate c WHERE c.round >= c.spare
+               UNION SELECT l.environment_id FROM lined l WHERE l.round >= l.free);
 END
 $$;

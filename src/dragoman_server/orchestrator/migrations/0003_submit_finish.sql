@@ -120,7 +120,7 @@ BEGIN
             (t.requeue_on_lost_lease AND t.lost < 5 AND NOT t.cancel_requested) AS may_requeue,
             least(t.backoff_ceiling, t.backoff_seconds * power(t.backoff_factor, least(t.attempt - 1, 60)))
                 * interval '1 second' AS pause
-        FROM orchestrator.tasks t WHERE t.id = ANY (p_ids) AND t.state = 'started' ORDER BY t.id FOR UPDATE
+        FROM orchestrator.tasks t WHERE t.id = ANY (p_ids) AND t.worker IS NOT NULL ORDER BY t.id FOR UPDATE
     ),
     decided AS MATERIALIZED (
         SELECT h.id, h.attempt, g.output, g.error,
@@ -254,12 +254,12 @@ BEGIN
             lost = t.lost + CASE WHEN d.state = 'created' THEN 1 ELSE 0 END,
             ready_at = v_now + CASE WHEN d.state = 'delayed' THEN d.pause ELSE interval '0' END,
             start_by = v_now + CASE WHEN d.state = 'delayed' THEN d.pause ELSE interval '0' END + t.start_within
-        FROM decided d WHERE t.id = d.id AND t.state = 'started' AND d.state IN ('created', 'delayed')
+        FROM decided d WHERE t.id = d.id AND t.worker IS NOT NULL AND d.state IN ('created', 'delayed')
         RETURNING t.id, t.state, t.queue
     ),
     ended AS (
         DELETE FROM orchestrator.tasks t USING decided d
-        WHERE t.id = d.id AND t.state = 'started' AND d.state NOT IN ('created', 'delayed')
+        WHERE t.id = d.id AND t.worker IS NOT NULL AND d.state NOT IN ('created', 'delayed')
         RETURNING t.id, t.queue, t.environment_id, t.connection, t.schedule_key, d.state, t.attempt, t.worker,
             t.created_at, t.started_at
     ),

@@ -27,21 +27,28 @@ class Finisher:
         *,
         on_ended: Callable[[Sequence[TaskResult], Collection[UUID]], None],
         on_requeued: Callable[[Collection[str]], None],
+        on_freed: Callable[[Collection[tuple[str, int]]], None],
         clock: Clock,
     ) -> None:
         self._database = database
         self._on_ended = on_ended
         self._on_requeued = on_requeued
+        self._on_freed = on_freed
         self._clock = clock
-        self._held: dict[tuple[UUID, int], tuple[str, str]] = {}
+        self._held: dict[tuple[UUID, int], tuple[str, str, int]] = {}
+        self._finishing: set[tuple[UUID, int]] = set()
 
     def hold(self, worker: str, tasks: Iterable[ClaimedTask]) -> None:
         for task in tasks:
-            self._held[task.id, task.attempt] = (worker, task.queue)
+            self._held[task.id, task.attempt] = (worker, task.queue, task.group.environment_id)
 
     def held(self, worker: str) -> dict[UUID, int]:
         """The attempts that `worker` runs and nobody is finishing."""
-        return {i: attempt for (i, attempt), (owner, _) in self._held.items() if owner == worker}
+        return {i: attempt for (i, attempt), (owner, *_) in self._held.items() if owner == worker}
+
+    def knows(self, task_id: UUID, attempt: int) -> bool:
+        """True if somebody here runs or is finishing this attempt."""
+        return (task_id, attempt) in self._held or (task_id, attempt) in self._finishing
 
     async def handle(self, requests: Sequence[Sequence[Finish]]) -> list[list[bool]]:
         """Finish a batch; answer each caller which of its attempts counted."""
@@ -50,19 +57,24 @@ class Finisher:
             for finish in request:
                 first.setdefault((finish.task_id, finish.attempt), finish)
         unique = list({f.task_id: f for f in sorted(first.values(), key=lambda f: f.attempt)}.values())
-        queues = self._let_go(unique)
-        ended = await self._commit(unique)
-        self._tell(unique, ended, queues)
+        places = self._let_go(unique)
+        self._finishing |= first.keys()
+        try:
+            ended = await self._commit(unique)
+        finally:
+            self._finishing -= first.keys()
+        self._on_freed(places)
+        self._tell(unique, ended, {queue for queue, _ in places})
         counted = {(f.task_id, f.attempt): id(f) for f in unique if f.task_id in ended}
         return [[counted.get((f.task_id, f.attempt)) == id(f) for f in request] for request in requests]
 
-    def _let_go(self, finishes: Sequence[Finish]) -> set[str]:
-        queues: set[str] = set()
+    def _let_go(self, finishes: Sequence[Finish]) -> set[tuple[str, int]]:
+        places: set[tuple[str, int]] = set()
         for finish in finishes:
             held = self._held.pop((finish.task_id, finish.attempt), None)
             if held is not None:
-                queues.add(held[1])
-        return queues
+                places.add(held[1:])
+        return places
 
     async def _commit(self, finishes: Sequence[Finish]) -> dict[UUID, Ended]:
         give_up = self._clock.monotonic() + OUTAGE_SECONDS

@@ -108,13 +108,25 @@ class Want:
 
 @dataclass(slots=True)
 class Got:
-    """What a claim took from one lane. `reached`: the last group looked at; `served`: the last one served."""
+    """What a claim took from one lane.
+
+    `reached`: the last environment looked at; `served`: the last one served. `busy`: another claimer held a shard;
+    `more`: not all environments were seen; `cut`: something may be left in those seen; `blocked`: environments with
+    ready tasks that a cap holds back.
+    """
 
     tasks: list[ClaimedTask]
     reached: tuple[int, int] = BEGINNING
     served: tuple[int, int] = BEGINNING
     busy: bool = False
     more: bool = False
+    cut: bool = False
+    blocked: frozenset[int] = frozenset()
+
+    @property
+    def dry(self) -> bool:
+        """Everything was seen and nothing claimable is left."""
+        return not (self.busy or self.more or self.cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +170,8 @@ async def claim(conn: Conn, worker: str, wants: Sequence[Want], lease: timedelta
         queue: str = row["queue"]
         answer = got[queue]
         if row["task"] is None:
-            answer.busy, answer.more = row["busy"], row["more"]
+            answer.busy, answer.more, answer.cut = row["busy"], row["more"], row["cut"]
+            answer.blocked = frozenset(row["blocked"] or ())
             if row["shard"] >= 0:
                 answer.reached = (row["shard"], row["environment_id"])
             continue

@@ -18,6 +18,7 @@ from dragoman_server.orchestrator.model import (
     ClaimedTask,
     Finish,
     GroupKey,
+    Interrupted,
     QueueLimits,
     ScheduleInfo,
     ScheduleSpec,
@@ -29,8 +30,8 @@ from dragoman_server.orchestrator.model import (
     lane,
 )
 from dragoman_server.orchestrator.pg import _store
+from dragoman_server.orchestrator.pg._claiming import Claimer
 from dragoman_server.orchestrator.pg._finishing import Finisher
-from dragoman_server.orchestrator.pg._store import BEGINNING, Got, Want
 from dragoman_server.orchestrator.pg._submitting import Submitter, check_schedule, queued
 from dragoman_server.orchestrator.pg.hints import DONE, WORK, Announcer, Waiters, WorkBell
 
@@ -39,7 +40,6 @@ BEAT_SECONDS = 2.0
 POLL_SECONDS = 1.0
 _TICK = "!tick"
 _STOP = "!stop"
-_BUSY_TRIES = 6
 
 
 class PgEngine:
@@ -62,7 +62,7 @@ class PgEngine:
         self._announcer = Announcer(database)
         self._waiters = Waiters()
         self._bell = WorkBell()
-        self._cursors: dict[tuple[str, str], tuple[int, int]] = {}
+        self._strangers: dict[str, set[tuple[UUID, int]]] = {}
         self._slots: dict[str, dict[str, int]] = {}
         self._hearts: list[Loop] = []
         self._hinted: set[UUID] = set()
@@ -70,7 +70,10 @@ class PgEngine:
 
         self._vacuum = Vacuum(database)
         self._submitter = Submitter(database)
-        self._finisher = Finisher(database, on_ended=self._on_ended, on_requeued=self._ring, clock=self._clock)
+        self._claimer = Claimer(database, bell=self._bell, limits=self._limits_of, lease=lease, clock=self._clock)
+        self._finisher = Finisher(
+            database, on_ended=self._on_ended, on_requeued=self._ring, on_freed=self._claimer.freed, clock=self._clock
+        )
         self._submits = Batcher(self._submitter.handle, limit=200)
         self._finishes = Batcher(self._finisher.handle, limit=200)
         self._results = Batcher(self._fetch_results, limit=500)
@@ -208,50 +211,14 @@ class PgEngine:
 
     async def unregister(self, worker: str) -> None:
         self._slots.pop(worker, None)
+        self._claimer.forget(worker)
         self._hearts = [h for h in self._hearts if h.name != f"heart:{worker}"]
         await self._database.execute(_store.UNREGISTER, worker)
 
     async def claim(self, worker: str, queues: Mapping[str, int]) -> list[ClaimedTask]:
-        wanted = {queue: most for queue, most in queues.items() if most > 0}
-        taken: list[ClaimedTask] = []
-        self._bell.quiet(wanted)
-        for attempt in range(_BUSY_TRIES):
-            if attempt:
-                await asyncio.sleep(0.002 * attempt)  # another claimer holds a shard: it will let go within a commit
-            wanted = await self._claim_round(worker, wanted, taken)
-            if not wanted:
-                break
-        else:
-            self._bell.ring(wanted)  # still contended: do not let the caller sleep on it
+        taken = await self._claimer.claim(worker, queues)
         self._finisher.hold(worker, taken)
         return taken
-
-    async def _claim_round(self, worker: str, wanted: Mapping[str, int], taken: list[ClaimedTask]) -> dict[str, int]:
-        """Claim until each lane gave something or was gone round once; return the lanes where a shard was held."""
-        busy: dict[str, int] = {}
-        for _ in range(64):
-            wants = [self._want(worker, queue, most) for queue, most in wanted.items()]
-            async with self._database.connection() as conn:
-                got = await _store.claim(conn, worker, wants, self._lease)
-            again: dict[str, int] = {}
-            for want in wants:
-                answer = got[want.queue]
-                taken.extend(answer.tasks)
-                self._cursors[worker, want.queue] = _next_cursor(want, answer)
-                if answer.tasks:
-                    continue
-                if answer.more or want.cursor != BEGINNING:
-                    again[want.queue] = want.most
-                if answer.busy:
-                    busy[want.queue] = want.most
-            if not again:
-                break
-            wanted = again
-        return busy if not taken else {}
-
-    def _want(self, worker: str, queue: str, most: int) -> Want:
-        cursor = self._cursors.get((worker, queue), BEGINNING)
-        return Want(queue, most, self._limits_of(queue), cursor, sweep=min(256, most * 3 // 2 + 16))
 
     async def wait_for_work(self, queues: Collection[str], timeout: timedelta) -> bool:
         return await self._bell.wait(queues, min(timeout.total_seconds(), POLL_SECONDS))
@@ -262,7 +229,16 @@ class PgEngine:
             owned = await _store.beat(conn, worker, self._slots.get(worker, {}))
         after = self._finisher.held(worker)
         lost = {i for i, n in before.items() if after.get(i) == n and owned.get(i, (0, False))[0] != n}
+        await self._give_back(worker, {(i, n) for i, (n, _) in owned.items() if not self._finisher.knows(i, n)})
         return frozenset(lost | {i for i, (_, cancelled) in owned.items() if cancelled})
+
+    async def _give_back(self, worker: str, strangers: set[tuple[UUID, int]]) -> None:
+        """Return tasks claimed for `worker` whose answer never reached it: unknown here at two beats in a row."""
+        again = strangers & self._strangers.pop(worker, set())
+        if self._claimer.claiming(worker):
+            return
+        self._strangers[worker] = strangers - again
+        await self.finish([Finish(i, n, Interrupted("The claim's answer was lost.")) for i, n in again])
 
     async def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         answers = await self._finishes(list(finishes)) if finishes else []
@@ -276,6 +252,8 @@ class PgEngine:
             await self._database.execute(_store.LIFT_CAP, queue, group.environment_id, connection)
         else:
             await self._database.execute(_store.SET_CAP, queue, group.environment_id, connection, max_running)
+        self._claimer.forget()
+        self._ring([queue])
 
     # -- hints and results -------------------------------------------------------------------------------------------
 
@@ -345,10 +323,3 @@ class PgEngine:
 
     async def _expire(self) -> float | None:
         return await expire_once(self._database, on_ended=self._say_done)
-
-
-def _next_cursor(want: Want, got: Got) -> tuple[int, int]:
-    """Where the round goes on: after the last one served, after the last one looked at, or from the start."""
-    if len(got.tasks) >= want.most:
-        return got.served
-    return got.reached if got.more else BEGINNING

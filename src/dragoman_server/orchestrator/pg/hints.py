@@ -126,9 +126,11 @@ class WorkBell:
             if not future.done():
                 future.set_result(True)
 
-    def quiet(self, queues: Iterable[str]) -> None:
-        """A claim is about to look at these lanes."""
-        self._rung.difference_update(queues)
+    def quiet(self, queues: Iterable[str]) -> frozenset[str]:
+        """A claim is about to look at these lanes: return those rung since the last look."""
+        rung = self._rung.intersection(queues)
+        self._rung -= rung
+        return frozenset(rung)
 
     async def wait(self, queues: Collection[str], seconds: float) -> bool:
         wanted = frozenset(queues)
