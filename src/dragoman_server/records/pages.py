@@ -4,8 +4,9 @@ Written for speed (a page of 1000 has 1000 of everything): pieces are joined onc
 batch of records shares is formatted once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -32,42 +33,60 @@ def stamp(at: int) -> bytes:
 
 
 class PageWriter:
-    """Collects the records of one page."""
+    """Collects the records of one page; `opening` decrypts (ciphertext, what it is bound to)."""
 
-    __slots__ = ("_cursor_of", "_pieces", "_shared", "count")
+    __slots__ = ("_cursor_of", "_pieces", "_prefix", "_shared", "count", "last_seq", "more", "opening")
 
-    def __init__(self, cursor_of: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, cursor_of: Callable[[int], bytes], prefix: bytes, opening: Callable[[bytes, bytes], bytes]
+    ) -> None:
         self._cursor_of = cursor_of
+        self._prefix = prefix
         self._pieces: list[bytes] = []
         self._shared: dict[tuple[int, int, int, int | None], bytes] = {}
+        self.opening = opening
         self.count = 0
+        self.last_seq = 0
+        self.more = False
 
-    def add(
-        self,
-        raw: bytes | None,
-        seq: int,
-        external_id: str,
-        action: int,
-        first_seen: int,
-        modified: int,
-        pruned: int | None,
-    ) -> None:
-        """Add a record. `raw` is a JSON object with at least one key that ends in its brace; None for a pruned one."""
-        times = (action, first_seen, modified, pruned)
-        shared = self._shared.get(times)
-        if shared is None:
-            shared = self._shared[times] = _metadata(*times)
-        body = b'{"id":' + msgspec.json.encode(external_id) if raw is None else raw[:-1]
-        self._pieces += (body, shared, self._cursor_of(seq), _END)
-        self.count += 1
+    def add(self, rows: Iterable[Iterable[Any]]) -> None:
+        """Add rows of records.page until one with action 0, which says that more follows (`more`).
 
-    def finish(self, next_cursor: bytes | None) -> bytes:
-        """Return the whole answer."""
-        end = b'],"next_cursor":null}' if next_cursor is None else b'],"next_cursor":"%b"}' % next_cursor
+        What `opening` raises leaves the page as it was after the row before: `count` says where to go on.
+        """
+        pieces, prefix, cursor_of, opening, known = (
+            self._pieces,
+            self._prefix,
+            self._cursor_of,
+            self.opening,
+            self._shared,
+        )
+        for seq, external_id, action, first_seen, modified, pruned, payload in rows:
+            if action == 0:
+                self.more = True
+                if external_id is None:  # a filtered walk ended here
+                    self.last_seq = seq
+                return
+            if payload is not None:
+                body = opening(payload, prefix + external_id.encode())[:-1]
+            else:
+                body = b'{"id":' + msgspec.json.encode(external_id)
+            times = (action, first_seen, modified, pruned)
+            shared = known.get(times)
+            if shared is None:
+                shared = known[times] = _metadata(*times)
+            pieces += (body, shared, cursor_of(seq), _END)
+            self.last_seq = seq
+            self.count += 1
+
+    def finish(self) -> tuple[bytes, bytes | None]:
+        """Return the whole answer and its next cursor."""
+        cursor = self._cursor_of(self.last_seq) if self.more else None
+        end = b'],"next_cursor":null}' if cursor is None else b'],"next_cursor":"%b"}' % cursor
         pieces = self._pieces
         if pieces:
             pieces[-1] = _END[:-1]
-        return b"".join((b'{"records":[', *pieces, end))
+        return b"".join((b'{"records":[', *pieces, end)), cursor
 
 
 def _metadata(action: int, first_seen: int, modified: int, pruned: int | None) -> bytes:
@@ -81,10 +100,4 @@ def _metadata(action: int, first_seen: int, modified: int, pruned: int | None) -
     )
 
 
-def empty_page() -> bytes:
-    """The answer without a record."""
-    return PageWriter(_no_cursor).finish(None)
-
-
-def _no_cursor(_seq: int) -> bytes:
-    return b""
+EMPTY_PAGE = b'{"records":[],"next_cursor":null}'

@@ -22,7 +22,7 @@ from dragoman_server.records.model import (
     Totals,
     label_of,
 )
-from dragoman_server.records.pages import PageWriter, empty_page, micros
+from dragoman_server.records.pages import EMPTY_PAGE, PageWriter, micros
 from dragoman_server.vault import UnknownDataKeyError
 
 MAX_PAGE = 10_000
@@ -30,7 +30,7 @@ MAX_PAGE_BYTES = 10 * 1024 * 1024
 """Payload bytes after which a page ends early (with `next_cursor`)."""
 FILTER_BUDGET = 20_000
 """Rows a filtered page looks at before it ends early (with `next_cursor`)."""
-EMPTY = Page(empty_page(), 0, None)
+EMPTY = Page(EMPTY_PAGE, 0, None)
 
 
 class Reading(Core):
@@ -84,13 +84,13 @@ class Reading(Core):
                 )
             else:
                 rows = await _store.by_ids(conn, environment_id, place, ids)
-        if not rows or (wanted_key is not None and rows[0]["seq"] != wanted_key):
-            if wanted_key is not None:
-                raise InvalidCursorError
+        if wanted_key is not None and (not rows or rows[0]["seq"] != wanted_key):
+            raise InvalidCursorError
+        if len(rows) < 2:
             return EMPTY
         if ids is not None:
             rows = [rows[0], *_select(rows[1:], after, actions, since, limit, max_bytes)]
-        return await self._build(environment_id, hash_key, rows)
+        return await self._build(environment_id, hash_key, rows, unfiltered=ids is None and actions is None)
 
     async def by_ids(
         self,
@@ -141,41 +141,39 @@ class Reading(Core):
                 result[RunId(UUID(bytes=run_id.bytes))][model] = Totals(added, updated, deleted)
         return result
 
-    async def _build(self, environment_id: EnvironmentId, hash_key: bytes, rows: Sequence[Row]) -> Page:
-        head = rows[0]
-        stream_key: int = head["seq"]
-        opener = Opener(self._vault, environment_id, UUID(bytes=head["payload"]))
-        cursor_of = cursor_maker(hash_key, stream_key)
-        writer = PageWriter(cursor_of)
-        sealer = await opener.sealer() if any(row[6] for row in rows[1:]) else None
-        at, size, last_seq, more = 1, 0, 0, False
-        while at < len(rows) and not more:
-            stop = at + SLICE
-            for row in rows[at:stop]:
-                seq, external_id, action, first_seen, modified, pruned, payload = row
-                if action == 0:
-                    more = True
-                    if external_id is None:  # a filtered walk ended here
-                        last_seq = seq
-                    break
-                raw = None
-                if payload is not None and sealer is not None:
-                    bound = record_key(stream_key, external_id)
-                    try:
-                        raw = sealer.open(payload, bound)
-                    except UnknownDataKeyError:
-                        sealer = await opener.sealer(fresh=True)
-                        raw = sealer.open(payload, bound)
-                    size += len(payload)
-                writer.add(raw, seq, external_id, action, first_seen, modified, pruned)
-                last_seq = seq
-                if size > SLICE_BYTES:
-                    size = 0
-                    await asyncio.sleep(0)
-            at = stop
+    async def _build(
+        self, environment_id: EnvironmentId, hash_key: bytes, rows: Sequence[Row], *, unfiltered: bool
+    ) -> Page:
+        stream_key: int = rows[0]["seq"]
+        opener = Opener(self._vault, environment_id, UUID(bytes=rows[0]["payload"]))
+        sealer = await opener.sealer()
+        writer = PageWriter(cursor_maker(hash_key, stream_key), record_key(stream_key, ""), sealer.open)
+        at = 1
+        while at < len(rows) and not writer.more:
+            stop = _slice_end(rows, at)
+            try:
+                writer.add(rows[at:stop])
+                at = stop
+            except UnknownDataKeyError:
+                if writer.opening != sealer.open:  # it was fresh already
+                    raise
+                writer.opening = (await opener.sealer(fresh=True)).open
+                at = writer.count + 1
             await asyncio.sleep(0)
-        next_cursor = cursor_of(last_seq) if more else None
-        return Page(writer.finish(next_cursor), writer.count, next_cursor.decode() if next_cursor else None)
+        if unfiltered and writer.count and writer.last_seq < rows[0]["first_seen"]:
+            writer.more = True
+        body, next_cursor = writer.finish()
+        return Page(body, writer.count, next_cursor.decode() if next_cursor else None)
+
+
+def _slice_end(rows: Sequence[Row], at: int) -> int:
+    """Where to look at the event loop again: after 200 rows, or fewer large ones."""
+    size = 0
+    for index in range(at, min(at + SLICE, len(rows))):
+        size += len(rows[index][6] or b"")
+        if size > SLICE_BYTES:
+            return index + 1
+    return min(at + SLICE, len(rows))
 
 
 def _select(

@@ -212,7 +212,8 @@ BEGIN
 END
 $$;
 
--- A page of the feed. The first row describes the stream (payload: the connection's uuid, seq: its key); a last row with
+-- A page of the feed. The first row describes the stream (payload: the connection's uuid, seq: its key,
+-- first_seen: its highest position); a last row with
 -- action 0 says that more may follow, from `seq`. Reads one snapshot (STABLE). p_after < 0: from the start.
 CREATE FUNCTION records.page(
     p_environment int, p_connection bigint, p_model text, p_variant text,
@@ -221,7 +222,7 @@ CREATE FUNCTION records.page(
     seq bigint, external_id text, action smallint, first_seen bigint, modified bigint, pruned bigint, payload bytea
 ) LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-SET enable_sort = off SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_sort = off SET plan_cache_mode = force_generic_plan SET jit = off SET work_mem = '32MB'
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -239,7 +240,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT s.key, NULL::text, 0::smallint, NULL::bigint, NULL::bigint, NULL::bigint,
+    RETURN QUERY SELECT s.key, NULL::text, 0::smallint, s.last_seq, NULL::bigint, NULL::bigint,
         uuid_send(s.connection_uuid);
 
     IF p_modified_after IS NOT NULL THEN
@@ -261,19 +262,19 @@ BEGIN
     END IF;
 
     IF p_actions IS NULL THEN
+        -- The highest position is always a row's, so a row below it at the end says that more follows.
         RETURN QUERY
         WITH heads AS MATERIALIZED (
             SELECT h.seq, h.external_id, h.action, h.first_seen, h.modified, h.pruned, h.payload_seq, h.size
             FROM records.records h
             WHERE h.stream_id = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
-            ORDER BY h.seq LIMIT p_limit + 1
+            ORDER BY h.seq LIMIT p_limit
         ), sized AS (
-            SELECT t.*, count(*) OVER up_to_here AS n, sum(t.size) OVER up_to_here - t.size AS before
-            FROM heads t WINDOW up_to_here AS (ROWS UNBOUNDED PRECEDING)
+            SELECT t.*, sum(t.size) OVER (ROWS UNBOUNDED PRECEDING) - t.size < p_bytes AS fits FROM heads t
         )
-        SELECT c.seq, c.external_id, CASE WHEN c.n <= p_limit AND c.before < p_bytes THEN c.action ELSE 0::smallint END,
+        SELECT c.seq, c.external_id, CASE WHEN c.fits THEN c.action ELSE 0::smallint END,
             c.first_seen, c.modified, c.pruned,
-            CASE WHEN c.n <= p_limit AND c.before < p_bytes THEN (
+            CASE WHEN c.fits THEN (
                 SELECT p.payload FROM records.payloads p
                 WHERE p.stream_id = s.stream_id AND p.seq = c.payload_seq AND p.environment_id = p_environment
             ) END
