@@ -60,7 +60,7 @@ def _schema_error(entry: Entry, error: Any) -> DragomanError:
     keys = tuple(cast("list[str | int]", list(error.absolute_path)))
     if error.validator == "additionalProperties":
         known = list(cast("dict[str, Any]", error.schema).get("properties", {}))
-        unknown = next((str(k) for k in cast("Any", error.instance) if k not in known), "?")
+        unknown = next((str(k) for k in error.instance if k not in known), "?")
         near = difflib.get_close_matches(unknown, known, n=1)
         hint = f"; did you mean `{near[0]}`?" if near else ""
         return entry.error(f"unknown key{hint}", (*keys, unknown))

@@ -24,6 +24,7 @@ _ROOT = re.compile(
     r"|integrationConfig|custom|assertionOption|step\d+|endpoint|host|path|method|params|urlCanonicalParams"
     r"|bodyCanonicalParams|contentType|now|random"
 )
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CALL = re.compile(r"([A-Za-z]\w*)\((.*)\)", re.DOTALL | re.ASCII)
 _NOW = re.compile(r"now(?:([+-]\d{1,12}):([A-Za-z]+))?(?::(.+))?", re.DOTALL | re.ASCII)
 
@@ -289,7 +290,7 @@ def _parse_expression(text: str, depth: int) -> _Node:
 
 
 def _parse_single(text: str, depth: int) -> _Node:
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "'\"":
+    if _QUOTED.fullmatch(text):
         return _Text(text[1:-1])
     if text == "random":
         return _Random()
@@ -325,7 +326,7 @@ def _parse_argument(text: str, depth: int) -> Template:
     if depth > _DEEPEST:
         raise TemplateError("A template is nested too deeply.")
     call = _CALL.fullmatch(text)
-    quoted = len(text) >= 2 and text[0] == text[-1] and text[0] in "'\""
+    quoted = _QUOTED.fullmatch(text) is not None
     bare = _is_known_path(text)
     timed = _NOW.fullmatch(text) is not None
     if quoted or bare or timed or (call is not None and call[1] in functions.ARITY):

@@ -128,7 +128,7 @@ def render_url_or_none(template: str, scope: Mapping[str, Any], *, moment: Momen
 
 
 def render_path(template: str, scope: Mapping[str, Any], *, moment: Moment | None = None) -> str:
-    """Return a path template filled with percent-encoded values; raise `UnresolvedTemplateError` when one is missing."""
+    """Return a path template filled with percent-encoded values; raise `UnresolvedTemplateError` if one is missing."""
     filled: list[str] = []
     for part in parse_template(template).parts:
         text = part.value(scope, Surroundings(moment))
