@@ -163,6 +163,8 @@ class Redactor:
         for form in self._forms:  # any() with a generator costs thrice as much, and this is the hottest line of logging
             if form in text:
                 return True
+        if "%" not in text and "\\" not in text.replace('\\"', ""):
+            return False  # only quotes that JSON escapes, as every ETag has: a secret's JSON form was among the forms
         for _ in range(3):
             if "%" not in text and "\\" not in text:
                 return False

@@ -1,13 +1,16 @@
 """The verbs of the logs: start and reopen operations, search them, erase what concerns a connection."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from dragoman_server.db import Database
 from dragoman_server.kit.clock import Clock
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, OperationId
 from dragoman_server.logs import _store
+from dragoman_server.logs.model import Level, Message, OperationFilter, OperationView, Page, State
 from dragoman_server.logs.operation import Operation, new_operation_id
+from dragoman_server.logs.search import Search
 from dragoman_server.logs.writer import Writer
 
 ERASE_CHUNK = 500
@@ -18,6 +21,7 @@ class Logs:
 
     def __init__(self, *, database: Database, clock: Clock | None = None, bound_bytes: int = 64_000_000) -> None:
         self._database = database
+        self._search = Search(database)
         self.writer = Writer(database=database, clock=clock, bound_bytes=bound_bytes)
 
     def start(
@@ -63,6 +67,43 @@ class Logs:
     async def stop(self) -> None:
         """Stop the writer; it writes what is left."""
         await self.writer.stop()
+
+    async def search_operations(
+        self,
+        environment_id: EnvironmentId,
+        wanted: OperationFilter | None = None,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page[OperationView]:
+        """Return a page of operations, newest first; raise InvalidCursorError for a cursor that is not ours."""
+        return await self._search.operations(environment_id, wanted or OperationFilter(), cursor=cursor, limit=limit)
+
+    async def operation(self, environment_id: EnvironmentId, operation_id: OperationId) -> OperationView:
+        """Return one operation; raise UnknownOperationError."""
+        return await self._search.operation(environment_id, operation_id)
+
+    async def messages(
+        self,
+        environment_id: EnvironmentId,
+        operation_id: OperationId,
+        *,
+        text: str | None = None,
+        levels: Sequence[Level] = (),
+        cursor: str | None = None,
+        limit: int = 100,
+        newer: bool = False,
+    ) -> Page[Message]:
+        """Return an operation's messages, newest first; with `newer` those after the cursor, oldest first."""
+        return await self._search.messages(
+            environment_id, operation_id, text=text, levels=levels, cursor=cursor, limit=limit, newer=newer
+        )
+
+    async def counts(
+        self, environment_id: EnvironmentId, *, kinds: Sequence[str] = (), days: int = 14
+    ) -> list[tuple[date, State, int]]:
+        """Return how many operations are in which state, by UTC day."""
+        return await self._search.counts(environment_id, kinds=kinds, days=days)
 
     async def erase_connection(self, environment_id: EnvironmentId, connection_row_id: ConnectionRowId) -> int:
         """Erase every operation about a connection with its messages; return how many. Safe to repeat."""
