@@ -202,6 +202,8 @@ class Difference:
     unchanged: Sequence[FunctionVersion] = ()
     deleted: Sequence[FunctionVersion] = ()
     deleted_models: Sequence[str] = ()
+    deleted_syncs: Sequence[SyncId] = ()
+    """Syncs that went with their function; only known once deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,34 @@ class Run:
     checkpoint_to: Any
     error: Mapping[str, Any] | None
     operation_id: OperationId | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """An attempt that begins."""
+
+    id: RunId
+    environment_id: EnvironmentId
+    function_name: str
+    kind: str
+    attempt: int = 1
+    sync_id: SyncId | None = None
+    connection_row_id: ConnectionRowId | None = None
+    checkpoint_from: Any = None
+    operation_id: OperationId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How an attempt ended."""
+
+    id: RunId
+    environment_id: EnvironmentId
+    attempt: int
+    state: RunState
+    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    checkpoint_to: Any = None
+    error: Mapping[str, Any] | None = None
 
 
 def declared_frequency(manifest: Mapping[str, Any]) -> str | None:

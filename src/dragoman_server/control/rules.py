@@ -132,22 +132,38 @@ def normalize_tags(tags: Mapping[str, str], path: Path = ("tags",)) -> dict[str,
 
 
 def check_end_user(end_user: EndUser, path: Path = ("end_user",)) -> list[Issue]:
-    issues = _check_plain(end_user.id, (*path, "id"), shortest=1)
+    issues = check_plain(end_user.id, (*path, "id"), shortest=1)
     if end_user.email is not None and not is_email(end_user.email):
         issues.append(Issue("invalid_format", "This is no e-mail address.", (*path, "email")))
-    issues += _check_plain(end_user.display_name or "", (*path, "display_name"))
+    issues += check_plain(end_user.display_name or "", (*path, "display_name"))
     issues += check_json(dict(end_user.tags), (*path, "tags"))
     if end_user.organization is not None:
-        issues += _check_plain(end_user.organization.id, (*path, "organization", "id"), shortest=1)
-        issues += _check_plain(end_user.organization.display_name or "", (*path, "organization", "display_name"))
+        issues += check_plain(end_user.organization.id, (*path, "organization", "id"), shortest=1)
+        issues += check_plain(end_user.organization.display_name or "", (*path, "organization", "display_name"))
     return issues
 
 
-def _check_plain(value: str, path: Path, shortest: int = 0) -> list[Issue]:
-    if not shortest <= len(value) <= LONGEST_KEY:
-        code = "too_big" if value else "too_small"
-        return [Issue(code, f"This must have {shortest} to {LONGEST_KEY} characters.", path)]
-    return check_storable_text(value, path)
+def check_plain(value: str, path: Path, shortest: int = 0) -> list[Issue]:
+    """Free text of at most 255 characters."""
+    return check_length(value, path, LONGEST_KEY, shortest) or check_storable_text(value, path)
+
+
+def check_length(value: str, path: Path, longest: int, shortest: int = 0) -> list[Issue]:
+    if shortest <= len(value) <= longest:
+        return []
+    return [Issue("too_big" if value else "too_small", f"This must have {shortest} to {longest} characters.", path)]
+
+
+def check_url(value: str, path: Path) -> list[Issue]:
+    """An address that webhooks can go to, or nothing. Whether it may be dialled is egress' business."""
+    try:
+        parts = urlsplit(value)
+        fine = not value or (parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        fine = False
+    if not fine or len(value) > 2048 or any(ord(character) <= 32 for character in value):
+        return [Issue("invalid_format", "This must be an http or https address.", path)]
+    return []
 
 
 def tags_of_end_user(end_user: EndUser) -> dict[str, str]:
@@ -161,6 +177,16 @@ def tags_of_end_user(end_user: EndUser) -> dict[str, str]:
         "organization_display_name": organization.display_name,
     }
     return {key: value for key, value in found.items() if value}
+
+
+_USER_TAGS = frozenset(
+    {"end_user_id", "end_user_email", "end_user_display_name", "organization_id", "organization_display_name"}
+)
+
+
+def without_end_user(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that do not come from an end user."""
+    return {key: value for key, value in tags.items() if key not in _USER_TAGS}
 
 
 def end_user_of_tags(tags: Mapping[str, str]) -> EndUser | None:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -28,11 +28,21 @@ PULSE_SECONDS = 0.5
 STALE_AFTER_SECONDS = 1.0
 HARD_TTL_SECONDS = 30.0
 NOTIFY = read_sql(__package__ or "", "notify_change")
+NOTIFY_ALL = read_sql(__package__ or "", "notify_changes")
+MOST_KEYS = 1000
 
 
 async def announce(conn: Conn, topic: str, key: str = "*") -> None:
     """Tell every process, when this transaction commits, that `key` of `topic` changed (`*`: all of it)."""
     await conn.execute(NOTIFY, f"{topic}:{key}")
+
+
+async def announce_all(conn: Conn, topic: str, keys: Sequence[str]) -> None:
+    """`announce` for many keys in one statement; beyond a thousand everything of the topic is dropped instead."""
+    if len(keys) > MOST_KEYS:
+        await announce(conn, topic)
+    elif keys:
+        await conn.execute(NOTIFY_ALL, [f"{topic}:{key}" for key in keys])
 
 
 class Invalidations:

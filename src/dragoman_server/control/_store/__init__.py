@@ -1,0 +1,1 @@
+"""The only code that knows the tables of `control`, a module per noun."""

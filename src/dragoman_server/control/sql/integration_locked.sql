@@ -1,0 +1,2 @@
+-- One integration by its key, locked: it is about to change.
+SELECT id, uuid, environment_id, unique_key, provider, display_name, created_at, updated_at, forward_webhooks, config, allowed_origins, sealed FROM control.integrations WHERE environment_id = $1 AND unique_key = $2 AND deleted_at IS NULL FOR UPDATE

@@ -1,0 +1,2 @@
+-- Removes what is left of an environment that was deleted for good.
+DELETE FROM control.function_versions WHERE environment_id = $1

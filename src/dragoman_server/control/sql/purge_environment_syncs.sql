@@ -1,0 +1,2 @@
+-- Removes what is left of an environment that was deleted for good.
+DELETE FROM control.syncs WHERE environment_id = $1

@@ -1,0 +1,2 @@
+-- A sync's runs, the latest first.
+SELECT id, environment_id, sync_id, connection_row_id, function_name, kind, attempt, state, started_at, finished_at, result, checkpoint_from, checkpoint_to, error, operation_id FROM control.runs WHERE environment_id = $1 AND sync_id = $2 ORDER BY started_at DESC LIMIT $3
