@@ -9,6 +9,7 @@ from dragoman_server.connect.grants import pkce
 from dragoman_server.connect.grants.model import Client, Entry, TokenRequest
 from dragoman_server.connect.grants.token_request import build, render_params, template_scope, token_endpoint
 from dragoman_server.providers.templating import render
+from dragoman_server.providers.urls import render_url
 
 _REMOVED = "undefined"
 """A request-time parameter with this value takes the entry's default away."""
@@ -50,7 +51,7 @@ def authorization_url(entry: Entry, client: Client, asked: Asked) -> str:
     """Return where to send the browser; raise UnresolvedTemplateError when the connection config lacks a field."""
     scope = template_scope(client, asked.connection_config)
     skip: Sequence[str] = entry.get("authorization_url_skip_encode") or ()
-    base = render(str(entry.get("authorization_url")), scope)
+    base = render_url(str(entry.get("authorization_url")), scope)
     params: dict[str, str] = {
         "response_type": "code",
         "client_id": client.client_id,

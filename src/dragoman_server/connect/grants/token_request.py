@@ -11,7 +11,8 @@ from dragoman_server.connect.grants.model import Client, Entry, TokenRequest
 from dragoman_server.providers.model import Credential
 from dragoman_server.providers.scope import RequestScope
 from dragoman_server.providers.scope import template_scope as scope_of
-from dragoman_server.providers.templating import render, render_or_none
+from dragoman_server.providers.templating import render_or_none
+from dragoman_server.providers.urls import render_url
 
 Scope = Mapping[str, Any]
 """What templates may name: connectionConfig, credentials, clientId, clientSecret, …"""
@@ -51,7 +52,7 @@ def token_endpoint(entry: Entry, mode: str, scope: Scope, *, key: str = "token_u
     if isinstance(url, Mapping):
         by_mode: dict[str, Any] = dict(url)  # pyright: ignore[reportUnknownArgumentType]
         url = by_mode.get(mode)
-    return render(str(url), scope)
+    return render_url(str(url), scope)  # a value typed by a person never moves it to another host
 
 
 def build(
