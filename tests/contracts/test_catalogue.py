@@ -4,7 +4,6 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -15,7 +14,7 @@ from dragoman_server.providers import checks
 from dragoman_server.providers.catalogue import OWN_ENTRIES, load_catalogue
 from dragoman_server.providers.model import AuthMode, Credential, Field, Provider
 from dragoman_server.providers.pagination import pagination_of
-from dragoman_server.providers.rendering import RequestScope, build_request, own_origins
+from dragoman_server.providers.rendering import OutboundRequest, RequestScope, build_request, own_origins
 from dragoman_server.providers.retry import wait_before_retry
 from dragoman_server.providers.templating import Moment, parse_template, render
 from dragoman_server.providers.urls import origin_of, render_url
@@ -71,7 +70,7 @@ def scope_of(provider: Provider) -> RequestScope:
     )
 
 
-def request_of(provider: Provider) -> Any:
+def request_of(provider: Provider) -> OutboundRequest:
     return build_request(
         provider, scope_of(provider), method="GET", endpoint="/some/path", query=[("a", "b")], headers=[],
         base_url_override=None, allowed_origins=[], moment=Moment(lambda: NOW, lambda: "id"),
@@ -222,7 +221,7 @@ def test_rate_limit_hints_name_headers_and_give_a_wait(provider: Provider) -> No
     hints = provider.proxy.retry
     named: list[str] = []
     for key in ("at", "after", "remaining"):
-        value = hints.get(key) or []
+        value: str | list[str] = hints.get(key) or []
         named += [value] if isinstance(value, str) else value
 
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in named)

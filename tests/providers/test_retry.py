@@ -137,7 +137,7 @@ def test_an_ordinary_pattern_is_taken(pattern: str) -> None:
     assert check_pattern(pattern) is None
 
 
-HINTS = st.fixed_dictionaries(
+HINTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "at": st.sampled_from(["x-a", ["x-a", "x-b"]]),

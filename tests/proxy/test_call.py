@@ -344,3 +344,22 @@ async def test_cancelling_a_call_ends_the_upstream_request(tmp_path: Path) -> No
 
     assert w.logs.operations[0].state.value == "cancelled"
     assert w.proxy.slots.in_use(w.target.connection.id) == 0
+
+
+async def test_headers_of_the_connection_itself_are_not_the_callers_to_set(tmp_path: Path) -> None:
+    seen: list[web.Request] = []
+
+    async def api(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.json_response({})
+
+    async with serving(api) as base, world(tmp_path, base) as w:
+        mine = [("Host", "evil.example"), ("Transfer-Encoding", "chunked"), ("Authorization", "mine"), ("X-Mine", "1")]
+        async with w.proxy.call(w.target, ProxyRequest("GET", "/x", headers=mine)) as answer:
+            await answer.read(1000)
+        async with w.proxy.call(w.target, ProxyRequest("GET", "/x", headers=mine[:2])) as answer:
+            await answer.read(1000)
+
+    assert [request.headers["Host"] for request in seen] == [base.removeprefix("http://")] * 2
+    assert {request.headers["Authorization"] for request in seen} == {f"Bearer {SECRET}"}
+    assert not any("Transfer-Encoding" in request.headers for request in seen)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from dragoman_server.kit.clock import SystemClock
 from dragoman_server.providers.errors import (
     BaseUrlNotAllowedError,
+    InvalidEndpointError,
     InvalidHeaderError,
     MissingBaseUrlError,
     UnsupportedAuthError,
@@ -30,7 +31,16 @@ from dragoman_server.providers.urls import (
     with_query,
 )
 
-__all__ = ["OutboundRequest", "RequestScope", "build_request", "inject_body", "needs_body", "own_origins"]
+__all__ = [
+    "OutboundRequest",
+    "RequestScope",
+    "build_request",
+    "callers_headers",
+    "checked_method",
+    "inject_body",
+    "needs_body",
+    "own_origins",
+]
 
 _SECRET_ROOTS = frozenset(
     [
@@ -111,11 +121,12 @@ def build_request(
     `body` is looked at only where `needs_body(provider)`; None means a stream of unknown content.
     Raises `BaseUrlNotAllowedError`, `MissingBaseUrlError`, `InvalidEndpointError`, `TemplateError` ...
     """
+    method = checked_method(method)
     moment = moment or Moment(SystemClock().now, lambda: str(uuid.uuid4()))
     values = template_scope(scope)
     url, origins = _target(provider, values, endpoint, base_url_override, allowed_origins, moment)
-    caller = _callers_headers(headers)
-    rendering = _Rendering(provider, scope, values, moment, method.upper(), endpoint, caller, body)
+    caller = callers_headers(headers)
+    rendering = _Rendering(provider, scope, values, moment, method, endpoint, caller, body)
     url = rendering.with_injected_query(url, query)
     return OutboundRequest(
         method=rendering.method,
@@ -195,7 +206,15 @@ def _own_origins(provider: Provider, values: Mapping[str, Any], moment: Moment |
     return {origin_of(url) for url in urls if url}
 
 
-def _callers_headers(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def checked_method(method: str) -> str:
+    """Return the method in capitals; refuse what could split a message."""
+    if not method or not _TOKEN_CHARS.issuperset(method):
+        raise InvalidEndpointError("The method holds characters that no HTTP method may hold.")
+    return method.upper()
+
+
+def callers_headers(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the caller's headers, lower-case, without the connection's own; refuse any that could split a message."""
     kept: list[tuple[str, str]] = []
     for raw_name, value in headers:
         name = raw_name.lower()

@@ -10,7 +10,13 @@ from typing import Any
 
 from dragoman_server.kit.ids import ConnectionRowId
 from dragoman_server.providers.model import AuthMode, Credential, Provider
-from dragoman_server.providers.rendering import OutboundRequest, RequestScope, build_request
+from dragoman_server.providers.rendering import (
+    OutboundRequest,
+    RequestScope,
+    build_request,
+    callers_headers,
+    checked_method,
+)
 from dragoman_server.providers.templating import parse_template
 from dragoman_server.providers.urls import is_absolute, join_url, with_query
 from dragoman_server.proxy.model import ProxyRequest, Target
@@ -65,8 +71,7 @@ class Prepared:
     def request(self, request: ProxyRequest) -> OutboundRequest | None:
         """Return the rendered request, or None where the caller's headers meet the entry's and rules must decide."""
         headers: list[tuple[str, str]] = []
-        for raw_name, value in request.headers:
-            name = raw_name.lower()
+        for name, value in callers_headers(request.headers):
             if name in self.names:
                 return None
             headers.append((name, value))
@@ -74,7 +79,7 @@ class Prepared:
         url = join_url(self.base_url, request.endpoint)
         if request.query:
             url = with_query(url, request.query)
-        return OutboundRequest(request.method.upper(), url, headers, self.origins)
+        return OutboundRequest(checked_method(request.method), url, headers, self.origins)
 
 
 def _same_connection(mine: Target, yours: Target) -> bool:
