@@ -48,6 +48,7 @@ class Zygote:
         """Import, freeze, say how it went."""
         self._preload()
         if self._plan["mode"] == "fork":
+            self._send({"op": "importing"})
             try:
                 self._functions = self._import()
             except Exception as error:  # the project's own code ran; each run says what it raised

@@ -136,6 +136,8 @@ class GuestConnection(asyncio.Protocol):
         self.outcome: asyncio.Future[tuple[Mapping[str, Any], bytes] | None] = (
             asyncio.get_running_loop().create_future()
         )
+        self.broken = False
+        """The guest sent what is no frame."""
         self._calls = calls
         self._limits = limits
         self._parser = frames.Parser()
@@ -162,6 +164,7 @@ class GuestConnection(asyncio.Protocol):
                 self._handle(found)
         except (frames.FrameError, msgspec.MsgspecError) as error:
             log.warning("guest_protocol_error", detail=str(error)[:200])
+            self.broken = True
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -42,6 +42,8 @@ _HARMLESS_NEW = {452, 454, 455, 456, 462}
 _NAMESPACES = (0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
 _CLONE_THREAD = 0x00010000
 _AF_UNIX = 1
+_DATAGRAMS = (2, 3)
+"""SOCK_DGRAM, and SOCK_RAW, which is the same among Unix sockets."""
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _PDEATHSIG, _DUMPABLE, _PTRACER = 1, 4, 0x59616D61
 
@@ -70,6 +72,8 @@ def _base() -> bytes:
         _add(made, refuse, name)
     _add(made, refuse, "socket")
     _add(made, refuse, "socketpair", sc.Arg(0, sc.NE, _AF_UNIX))
+    for kind in _DATAGRAMS:  # an end of a datagram pair can send to any path or abstract name
+        _add(made, refuse, "socketpair", sc.Arg(1, sc.MASKED_EQ, 0xF, kind))
     for flag in _NAMESPACES:
         _add(made, refuse, "clone", sc.Arg(0, sc.MASKED_EQ, flag, flag))
     _add(made, unknown, "clone3")

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
+from dragoman_server.kit.errors import Reaction
 from dragoman_server.kit.ids import DeploymentId, EnvironmentId, RunId
 from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.runners.errors import BundleError, RunnerBusyError, RunnerError, SandboxUnavailableError
@@ -186,8 +187,9 @@ class LocalRunnerHost:
         running = self._running[spec.run_id] = Running(asyncio.Event())
         try:
             return await self._attempt(spec.bundle, head, body, spec.limits, calls, running)
-        except BundleError as error:
-            return Failed(RunError(error.code, error.message), Usage(0.0))
+        except RunnerError as error:
+            retryable = error.reaction is Reaction.RETRY
+            return Failed(RunError(error.code, error.message, retryable=retryable), Usage(0.0))
         finally:
             self._running.pop(spec.run_id, None)
 
@@ -273,7 +275,6 @@ class LocalRunnerHost:
         loop = asyncio.get_running_loop()
         await loop.create_unix_connection(lambda: connection, sock=ours)
         ended_well = False
-        timed_out = False
         try:
             connection.start({**head, "protocol": frames.VERSION, "output_bytes": limits.output_bytes}, body)
             cancelled = asyncio.ensure_future(running.cancelled.wait())
@@ -292,16 +293,17 @@ class LocalRunnerHost:
             if running.cancelled.is_set():
                 return Interrupted("shutdown" if self._stopping else "cancelled", usage)
             if not connection.outcome.done():
-                timed_out = True
                 text = f"The function ran longer than {limits.wall.total_seconds():g} seconds and was ended."
                 return Failed(RunError("function_runtime_timed_out", text), usage)
+            if connection.broken:
+                text = "The function broke the protocol with its host and was ended."
+                return Failed(RunError("function_runtime_other", text), usage)
             exit_ = await warm.zygote.ended(name, 2.0)
             return outcome_of_exit(exit_, usage, limits)
         finally:
             if not ended_well:
                 warm.zygote.kill_run(name)
             await connection.finish()
-            del timed_out
             self._later(self._see_off(warm, name, ours_ended_well=ended_well, wanted=_limits(limits, warm.zygote)))
 
     async def _see_off(self, warm: Warm, name: str, *, ours_ended_well: bool, wanted: Mapping[str, Any]) -> None:

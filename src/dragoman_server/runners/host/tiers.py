@@ -95,6 +95,7 @@ def sealed_command(
             command += ["--cap-add", capability]
     else:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+    command += ["--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own; before what may lie in it
     for parent in ("/usr", "/etc"):
         command += ["--perms", "0755", "--dir", parent]  # what bwrap makes by itself only root could enter
     for path in _system_paths():
@@ -115,7 +116,7 @@ def sealed_command(
     command += ["--proc", "/proc", "--perms", "0755", "--tmpfs", "/dev"]
     for device in runtime.DEVICES:
         command += ["--dev-bind", device, device]
-    command += ["--remount-ro", "/dev", "--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
+    command += ["--remount-ro", "/dev"]  # noqa: S108 - the sandbox's own
     command += ["--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(seccomp), "--"]  # noqa: S108 - the sandbox's own
     return [*command, *python_command(made, Path(f"{INSIDE}/sdk"), control)]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dragoman_server.kit.telemetry import get_logger
-from dragoman_server.runners.errors import RunnerError
+from dragoman_server.runners.errors import BundleError, RunnerError
 from dragoman_server.runners.host import filters, runtime, tiers
 from dragoman_server.runners.port import Tier
 
@@ -51,6 +51,7 @@ class Zygote:
     _ready: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
     _exits: "dict[str, asyncio.Future[Exit | None]]" = field(default_factory=dict[str, "asyncio.Future[Exit | None]"])
+    _importing: bool = False
     _info: int = -1
     _handle: int = -1
     _scratch: "tempfile.TemporaryDirectory[str] | None" = None
@@ -79,7 +80,7 @@ class Zygote:
                 await self._ready
         except TimeoutError:
             await self.kill()
-            raise RunnerError(f"The project did not import within {START_TIMEOUT:.0f} seconds.") from None
+            raise self._did_not_start(f"did not import within {START_TIMEOUT:.0f} seconds") from None
         except BaseException:
             await self.kill()
             raise
@@ -231,6 +232,8 @@ class Zygote:
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         match message["op"]:
+            case "importing":
+                self._importing = True
             case "ready":
                 self.threads, self.importable = int(message["threads"]), bool(message["importable"])
                 self._read_info()
@@ -271,13 +274,18 @@ class Zygote:
             self._control.close()
         said = self._complaint()
         if not self._ready.done():
-            self._ready.set_exception(RunnerError(f"A runner did not start: {said or 'it ended at once'}"))
+            self._ready.set_exception(self._did_not_start("ended its process while it was imported", said))
         for future in self._exits.values():
             if not future.done():
                 future.set_result(None)
         self._kill_processes()
         if self._scratch is not None:
             self._scratch.cleanup()
+
+    def _did_not_start(self, how: str, said: str = "") -> RunnerError:
+        if self._importing:
+            return BundleError(f"The project {how}.")
+        return RunnerError(f"A runner did not start: {said or 'it ended at once'}")
 
     def _kill_processes(self) -> None:
         self._read_info()
