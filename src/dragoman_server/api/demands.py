@@ -54,6 +54,7 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("DELETE", "/connect/session"): SESSION,
     ("GET", "/oauth/connect/{unique_key}"): SESSION,
     ("GET", "/oauth/callback"): PUBLIC,
+    ("GET", "/oauth/callback/{integration}"): PUBLIC,
     ("POST", "/oauth2/auth/{unique_key}"): SESSION,
     ("POST", "/api-auth/api-key/{unique_key}"): SESSION,
     ("POST", "/api-auth/basic/{unique_key}"): SESSION,

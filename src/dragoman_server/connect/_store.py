@@ -247,10 +247,12 @@ async def insert_state(
     await conn.execute(INSERT_STATE, state_hash, environment_id, browser_hash, sealed, data_key_id, life)
 
 
-async def consume_state(conn: Conn, state_hash: bytes, browser_hash: bytes) -> tuple[EnvironmentId, bytes, bool] | None:
-    """Return the state's environment, its sealed content and whether it still lives; it is gone afterwards."""
+async def consume_state(
+    conn: Conn, state_hash: bytes, browser_hash: bytes
+) -> tuple[EnvironmentId, bytes, bool, datetime] | None:
+    """Return the state's environment, its sealed content, whether it still lives, and now; it is gone afterwards."""
     row = await conn.fetchrow(CONSUME_STATE, state_hash, browser_hash)
-    return None if row is None else (EnvironmentId(row[0]), row[1], row[2])
+    return None if row is None else (EnvironmentId(row[0]), row[1], row[2], row[3])
 
 
 async def state_exists(conn: Conn, state_hash: bytes) -> bool:

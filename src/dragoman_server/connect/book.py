@@ -186,7 +186,7 @@ def grant_text(credential: Credential) -> str | None:
 
 
 class SealedCredentials:
-    """The ciphertexts of this part, for the rotation of data keys. Pending OAuth states end by themselves in minutes."""
+    """Our ciphertexts, for the rotation of data keys. Pending OAuth states end by themselves in minutes."""
 
     name = "connect.credentials"
 

@@ -41,16 +41,6 @@ class IntegrationNotAllowedError(ConnectError):
         super().__init__(f"This connect session does not allow the integration `{integration}`.")
 
 
-class UnknownIntegrationError(ConnectError):
-    """No such integration in this environment."""
-
-    code = "unknown_provider_config"
-    default_status = 404
-
-    def __init__(self, integration: str) -> None:
-        super().__init__(f"Integration `{integration}` does not exist in this environment.")
-
-
 class TokenRequestError(ConnectError):
     """The provider's token endpoint refused, failed or answered something that is no token."""
 

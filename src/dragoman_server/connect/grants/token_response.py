@@ -27,7 +27,7 @@ def parse(
     path = entry.get("alternate_access_token_response_path")
     if path and not _text(raw.get("access_token")):
         found = dig(raw, str(path))
-        source = {**raw, **found} if isinstance(found, Mapping) else {**raw, "access_token": found}
+        source = {**raw, **_mapping(found)} if isinstance(found, Mapping) else {**raw, "access_token": found}
     shape = _mapping(entry.get("token_response"))
     token = _text(dig(source, str(shape.get("token") or "access_token")))
     if token is None:

@@ -1,0 +1,318 @@
+"""Connect sessions, and the endpoints a browser calls with one to create a connection."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Request, Response
+from pydantic import EmailStr, Field, model_validator
+
+from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
+from dragoman_server.api.shapes import wire_time
+from dragoman_server.connect import pages
+from dragoman_server.connect.authorize import Asking, Outcome
+from dragoman_server.connect.connecting import Connected
+from dragoman_server.connect.grants.authorization_code import split_scopes
+from dragoman_server.connect.handshake import Begun
+from dragoman_server.connect.model import ConnectSession, SessionOptions
+from dragoman_server.connect.service import Connect
+from dragoman_server.control import Connections
+from dragoman_server.control.model import EndUser, Organization
+from dragoman_server.control.rules import check_end_user, normalize_tags, require
+from dragoman_server.kit.errors import DragomanError
+from dragoman_server.kit.ids import AccountId, EnvironmentId
+from dragoman_server.kit.secret import Secret
+from dragoman_server.providers.model import AuthMode
+from dragoman_server.web.strict import StrictModel, refuse
+from dragoman_server.webhooks.urls import check_webhook_url
+
+Key = Annotated[str, Field(min_length=1, max_length=255, pattern=INTEGRATION_KEY)]
+ShortText = Annotated[str, Field(max_length=255)]
+LongText = Annotated[str, Field(max_length=8192)]
+_BRACKETED = re.compile(r"^(params|authorization_params|credentials)\[([^\[\]]{1,255})\]$")
+_PLAIN_KEYS = frozenset(
+    {"connect_session_token", "user_scope", "hmac", "ws_client_id", "connection_id", "installation", "public_key"}
+)
+_OVERRIDES = {"oauth_client_id_override": "client_id", "oauth_client_secret_override": "client_secret"}
+THEME: Mapping[str, Any] = {
+    "theme": {"light": {"primary": "#2456c7"}, "dark": {"primary": "#7ea2f5"}},
+    "defaultTheme": "system",
+    "showWatermark": False,
+}
+
+
+class OrganizationIn(StrictModel):
+    id: str = Field(min_length=1, max_length=255)
+    display_name: ShortText | None = None
+
+
+class EndUserIn(StrictModel):
+    id: str = Field(min_length=1, max_length=255)
+    email: EmailStr | None = None
+    display_name: ShortText | None = None
+    tags: dict[str, ShortText] | None = None
+
+
+class Defaults(StrictModel):
+    user_scopes: LongText | None = None
+    authorization_params: dict[str, LongText] | None = None
+    connection_config: dict[str, Any] | None = None
+
+
+class Overrides(StrictModel):
+    docs_connect: str | None = Field(None, max_length=2048, pattern=r"^https?://")
+
+
+class SessionIn(StrictModel):
+    end_user: EndUserIn | None = None
+    organization: OrganizationIn | None = None
+    tags: dict[str, str] | None = None
+    integrations_config_defaults: dict[Key, Defaults] | None = None
+    overrides: dict[Key, Overrides] | None = None
+    webhook_url_override: str | None = Field(None, max_length=2048)
+
+
+class Create(SessionIn):
+    allowed_integrations: list[Key] | None = Field(None, max_length=1000)
+
+    @model_validator(mode="after")
+    def _somebody(self) -> "Create":
+        if self.end_user is None and not self.tags:
+            raise ValueError("end_user is required unless tags are given")
+        return self
+
+
+class Reconnect(SessionIn):
+    connection_id: str = Field(min_length=1, max_length=255)
+    integration_id: Key
+
+
+class ApiKeyIn(StrictModel):
+    apiKey: str = Field(min_length=1, max_length=1024)  # noqa: N815 (the wire's name)
+
+
+class BasicIn(StrictModel):
+    username: str = Field("", max_length=1024)
+    password: str = Field("", max_length=1024)
+
+
+class ClientIn(StrictModel):
+    client_id: str = Field(min_length=1, max_length=255)
+    client_secret: str | None = Field(None, max_length=2048)
+    client_certificate: str | None = Field(None, max_length=10_000)
+    client_private_key: str | None = Field(None, max_length=10_000)
+
+
+class Nothing(StrictModel):
+    """A body that may be left out."""
+
+
+def routes(*, connect: Connect, connections: Connections) -> APIRouter:
+    router = APIRouter(tags=["Connect"])
+
+    async def made(environment_id: EnvironmentId, account_id: AccountId | None, options: SessionOptions) -> Json:
+        assert account_id is not None  # an environment's key belongs to an account
+        session, token = await connect.create_session(environment_id, account_id, options)
+        return _created(session, token, connect)
+
+    @router.post("/connect/sessions", status_code=201, summary="Let a browser connect accounts for half an hour")
+    async def create(request: Request, body: Create) -> Json:
+        refuse_unknown_query(request)
+        principal = caller(request)
+        return await made(principal.environment_id, principal.account_id, _options(body, body.allowed_integrations))
+
+    @router.post("/connect/sessions/reconnect", status_code=201, summary="Let a browser authorize a connection again")
+    async def reconnect(request: Request, body: Reconnect) -> Json:
+        refuse_unknown_query(request)
+        principal = caller(request)
+        found = await connections.get(principal.environment_id, body.integration_id, body.connection_id)
+        if found is None:
+            raise refuse("body", "custom", "Connection or integration does not exist", "connection_id")
+        options = _options(body, [body.integration_id], reconnect=found.id)
+        return await made(principal.environment_id, principal.account_id, options)
+
+    @router.get("/connect/session", summary="What this session allows")
+    async def read(request: Request) -> Json:
+        refuse_unknown_query(request, frozenset({"connect_session_token"}))
+        return data(_shown(_session(request)))
+
+    @router.delete("/connect/session", status_code=204, summary="End this session")
+    async def end(request: Request) -> Response:
+        refuse_unknown_query(request, frozenset({"connect_session_token"}))
+        session = _session(request)
+        await connect.sessions.delete(session.environment_id, session.id)
+        return Response(status_code=204)
+
+    @router.get("/oauth/connect/{unique_key}", summary="Send the browser to the provider")
+    async def begin(request: Request, unique_key: str) -> Response:
+        session = _session(request)
+        given = _read_query(request)
+        asking = Asking(
+            authorization_params=given["authorization_params"],
+            user_scopes=split_scopes(request.query_params.get("user_scope", "")),
+            client_override={_OVERRIDES[k]: v for k, v in given["credentials"].items() if k in _OVERRIDES and v},
+            ws_client_id=request.query_params.get("ws_client_id"),
+            opener=request.headers.get("referer"),
+        )
+        try:
+            begun = await connect.begin_oauth(session, unique_key, given["params"], asking)
+        except DragomanError as error:
+            return page_response(pages.callback(Outcome(error.public_code, error.message, unique_key)))
+        response = Response(status_code=302, headers={"Location": begun.url, "Cache-Control": "no-store"})
+        bind(response, begun, connect)
+        return response
+
+    @router.get("/oauth/callback", summary="Where providers send the browser back", include_in_schema=False)
+    @router.get("/oauth/callback/{integration}", include_in_schema=False)
+    async def callback(request: Request) -> Response:
+        path = request.url.path
+        outcome = await connect.finish_oauth(dict(request.query_params), request.cookies, path=path)
+        return page_response(pages.callback(outcome))
+
+    async def enter(request: Request, unique_key: str, mode: AuthMode, values: Mapping[str, Any]) -> Json:
+        given = _read_query(request)
+        connected = await connect.connect_with_credentials(_session(request), unique_key, mode, values, given["params"])
+        return _connected(connected)
+
+    @router.post("/api-auth/api-key/{unique_key}", summary="Connect with an API key")
+    async def api_key(request: Request, unique_key: str, body: ApiKeyIn) -> Json:
+        return await enter(request, unique_key, AuthMode.API_KEY, body.model_dump())
+
+    @router.post("/api-auth/basic/{unique_key}", summary="Connect with a user name and password")
+    async def basic(request: Request, unique_key: str, body: BasicIn) -> Json:
+        return await enter(request, unique_key, AuthMode.BASIC, body.model_dump())
+
+    @router.post("/oauth2/auth/{unique_key}", summary="Connect with client credentials")
+    async def client(request: Request, unique_key: str, body: ClientIn) -> Json:
+        return await enter(request, unique_key, AuthMode.OAUTH2_CC, body.model_dump(exclude_none=True))
+
+    @router.post("/auth/unauthenticated/{unique_key}", summary="Connect to a provider without authentication")
+    async def unauthenticated(request: Request, unique_key: str, body: Nothing | None = None) -> Json:  # noqa: ARG001
+        return await enter(request, unique_key, AuthMode.NONE, {})
+
+    return router
+
+
+def bind(response: Response, begun: Begun, connect: Connect) -> None:
+    """Tie the way back to this browser."""
+    response.set_cookie(
+        begun.cookie_name,
+        begun.cookie_value,
+        max_age=begun.cookie_seconds,
+        path=begun.cookie_path,
+        secure=connect.public_url.startswith("https://"),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def page_response(page: pages.Page) -> Response:
+    return Response(page.html, page.status, dict(page.headers))
+
+
+def _session(request: Request) -> ConnectSession:
+    return cast("ConnectSession", caller(request).session)
+
+
+def _options(body: SessionIn, allowed: list[str] | None, *, reconnect: Any = None) -> SessionOptions:
+    organization = body.organization
+    if body.end_user is not None:
+        noun = EndUser(
+            body.end_user.id,
+            body.end_user.email,
+            body.end_user.display_name,
+            body.end_user.tags or {},
+            organization and Organization(organization.id, organization.display_name),
+        )
+        require(check_end_user(noun))
+    if body.webhook_url_override:
+        problem = check_webhook_url(body.webhook_url_override)
+        if problem is not None:
+            raise refuse("body", "invalid_format", problem, "webhook_url_override")
+    defaults = body.integrations_config_defaults or {}
+    for key, value in defaults.items():
+        for name, given in (value.connection_config or {}).items():
+            if not isinstance(given, str | bool | int | float | list):
+                raise refuse(
+                    "body",
+                    "invalid_type",
+                    "expected text",
+                    "integrations_config_defaults",
+                    key,
+                    "connection_config",
+                    name,
+                )
+    return SessionOptions(
+        allowed_integrations=allowed,
+        integrations_config_defaults={k: v.model_dump(exclude_none=True) for k, v in defaults.items()},
+        overrides={k: v.model_dump(exclude_none=True) for k, v in (body.overrides or {}).items()},
+        end_user=body.end_user and body.end_user.model_dump(),
+        organization=organization and organization.model_dump(),
+        tags=normalize_tags(body.tags or {}),
+        webhook_url_override=body.webhook_url_override,
+        reconnect=reconnect,
+    )
+
+
+def _created(session: ConnectSession, token: Secret, connect: Connect) -> Json:
+    shape = {
+        "token": token.reveal(),
+        "connect_link": connect.connect_link(token),
+        "expires_at": wire_time(session.expires_at),
+    }
+    return data(shape, 201)
+
+
+def _shown(session: ConnectSession) -> dict[str, Any]:
+    options = session.options
+    shape: dict[str, Any] = {"endUser": _end_user(options), "connectUISettings": dict(THEME)}
+    if options.allowed_integrations is not None:
+        shape["allowed_integrations"] = list(options.allowed_integrations)
+    if options.integrations_config_defaults:
+        shape["integrations_config_defaults"] = {
+            key: {k: v for k, v in value.items() if k in {"connection_config", "authorization_params"}}
+            for key, value in options.integrations_config_defaults.items()
+        }
+    if options.overrides:
+        shape["overrides"] = dict(options.overrides)
+    if options.reconnect is not None:
+        shape["isReconnecting"] = True
+    return shape
+
+
+def _end_user(options: SessionOptions) -> dict[str, Any] | None:
+    user, organization = options.end_user, options.organization
+    if user is None:
+        return None
+    return {
+        "id": user["id"],
+        "display_name": user.get("display_name"),
+        "email": user.get("email"),
+        "tags": user.get("tags"),
+        "organization": None
+        if organization is None
+        else {"id": organization["id"], "display_name": organization.get("display_name")},
+    }
+
+
+def _connected(connected: Connected) -> Json:
+    return Json(
+        {
+            "connectionId": connected.connection.connection_id,
+            "providerConfigKey": connected.integration.unique_key,
+        }
+    )
+
+
+def _read_query(request: Request) -> dict[str, dict[str, str]]:
+    """Read `params[k]`, `authorization_params[k]` and `credentials[k]`; refuse what a session may not choose."""
+    found: dict[str, dict[str, str]] = {"params": {}, "authorization_params": {}, "credentials": {}}
+    for name, value in request.query_params.multi_items():
+        match = _BRACKETED.match(name)
+        if match is not None:
+            found[match[1]][match[2]] = value
+        elif name == "connection_id":
+            raise refuse("query", "custom", "a connect session chooses the connection id itself", "connection_id")
+        elif name not in _PLAIN_KEYS:
+            raise refuse("query", "unrecognized_keys", f"Unrecognized key: {name[:100]!r}")
+    return found

@@ -1,0 +1,181 @@
+"""The verbs of connecting, for doors."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from dragoman_server.connect import target as targets
+from dragoman_server.connect.authorize import CALLBACK_PATH, Asking, Authorize, Outcome
+from dragoman_server.connect.book import PgBook
+from dragoman_server.connect.connecting import Connected
+from dragoman_server.connect.enter import Enter
+from dragoman_server.connect.errors import IntegrationNotAllowedError
+from dragoman_server.connect.handshake import Begun
+from dragoman_server.connect.model import ConnectSession, CredentialKey, SessionOptions
+from dragoman_server.connect.sessions import Sessions
+from dragoman_server.connect.target import Owner, Target
+from dragoman_server.control.connections import Connections
+from dragoman_server.control.integrations import Integrations
+from dragoman_server.control.model import Connection, EndUser, Integration
+from dragoman_server.db import Conn, Database
+from dragoman_server.kit.errors import InvalidInputError, Issue
+from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId, SyncId
+from dragoman_server.kit.secret import Secret
+from dragoman_server.providers.catalogue import Catalogue
+from dragoman_server.providers.model import AuthMode, Provider
+
+OnDeleting = Callable[[Conn, Connection, Sequence[SyncId]], Awaitable[None]]
+"""Writes on the deleting transaction: schedules to end, records to erase."""
+
+
+class Connect:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        integrations: Integrations,
+        connections: Connections,
+        catalogue: Catalogue,
+        sessions: Sessions,
+        book: PgBook,
+        authorize: Authorize,
+        enter: Enter,
+        on_deleting: OnDeleting,
+        public_url: str,
+    ) -> None:
+        self._database = database
+        self._integrations = integrations
+        self._connections = connections
+        self._catalogue = catalogue
+        self.sessions = sessions
+        self._book = book
+        self._authorize = authorize
+        self._enter = enter
+        self._on_deleting = on_deleting
+        self.public_url = public_url.rstrip("/")
+
+    def connect_link(self, token: Secret) -> str:
+        return f"{self.public_url}/connect-ui/?session_token={token.reveal()}"
+
+    async def create_session(
+        self, environment_id: EnvironmentId, account_id: AccountId, options: SessionOptions
+    ) -> tuple[ConnectSession, Secret]:
+        """Return the session and its token; raise InvalidInputError naming integrations that do not exist."""
+        await self._check_integrations(environment_id, options)
+        return await self.sessions.create(environment_id, account_id, options)
+
+    async def choices(self, session: ConnectSession) -> list[tuple[Integration, Provider]]:
+        """Return what the session's browser may connect, in the order the session lists it."""
+        allowed = session.options.allowed_integrations
+        found = {i.unique_key: i for i in await self._integrations.list(session.environment_id)}
+        keys: Sequence[str] = sorted(found) if allowed is None else allowed
+        choices: list[tuple[Integration, Provider]] = []
+        for key in keys:
+            integration = found.get(key)
+            provider = None if integration is None else self._catalogue.get(integration.provider)
+            if integration is not None and provider is not None:
+                choices.append((integration, provider))
+        return choices
+
+    async def begin_oauth(
+        self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking
+    ) -> Begun:
+        """Return where the browser goes and the cookie that ties the way back to it."""
+        target = await self._target(session, unique_key, params)
+        preset: Mapping[str, str] = session.defaults(unique_key).get("authorization_params") or {}
+        scopes = session.defaults(unique_key).get("user_scopes")
+        asking = Asking(
+            authorization_params={**asking.authorization_params, **preset},
+            user_scopes=targets.split_scopes(str(scopes)) if scopes else asking.user_scopes,
+            client_override=asking.client_override,
+            ws_client_id=asking.ws_client_id,
+            opener=asking.opener,
+            page=asking.page,
+        )
+        return await self._authorize.begin(target, asking)
+
+    async def finish_oauth(
+        self, query: Mapping[str, str], cookies: Mapping[str, str], *, path: str = CALLBACK_PATH
+    ) -> Outcome:
+        """Take the provider's answer; never raises for what a provider or browser may send."""
+        return await self._authorize.finish(query, cookies, path=path)
+
+    async def connect_with_credentials(
+        self,
+        session: ConnectSession,
+        unique_key: str,
+        mode: AuthMode,
+        values: Mapping[str, Any],
+        params: Mapping[str, str],
+    ) -> Connected:
+        """Connect with what a person typed in; raise with nothing stored when it does not work."""
+        target = await self._target(session, unique_key, params)
+        return await self._enter.connect(target, mode, values)
+
+    async def import_connection(
+        self,
+        environment_id: EnvironmentId,
+        unique_key: str,
+        credentials: Mapping[str, Any],
+        *,
+        connection_id: str,
+        connection_config: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        end_user: EndUser | None = None,
+        webhook_url_override: str | None = None,
+    ) -> Connected:
+        """Store a credential the customer brings (upsert by id); raise with nothing stored when it does not work."""
+        integration = await self._integrations.require(environment_id, unique_key)
+        config = dict(connection_config or {})
+        target = Target(
+            environment_id=environment_id,
+            integration=integration,
+            provider=self._catalogue.require(integration.provider),
+            credentials=await self._integrations.credentials(integration),
+            connection_id=connection_id,
+            connection_config=config,
+            owner=Owner(tags, end_user, webhook_url_override, metadata),
+        )
+        return await self._enter.bring(target, credentials)
+
+    async def delete(self, environment_id: EnvironmentId, unique_key: str, connection_id: str) -> Connection:
+        """Delete a connection, shred its credential, and let what must follow commit with it."""
+        async with self._database.transaction() as conn:
+            connection, syncs = await self._connections.delete(conn, environment_id, unique_key, connection_id)
+            await self._book.delete(conn, CredentialKey(environment_id, connection.id), connection.uuid)
+            await self._on_deleting(conn, connection, syncs)
+        return connection
+
+    async def forget(self, conn: Conn, environment_id: EnvironmentId, row_id: ConnectionRowId, uuid: UUID) -> None:
+        """Shred the credential of a connection that is deleted with its integration, in the caller's transaction."""
+        await self._book.delete(conn, CredentialKey(environment_id, row_id), uuid)
+
+    async def _target(self, session: ConnectSession, unique_key: str, params: Mapping[str, str]) -> Target:
+        if not session.allows(unique_key):
+            raise IntegrationNotAllowedError(unique_key)
+        integration = await self._integrations.require(session.environment_id, unique_key)
+        existing: Connection | None = None
+        if session.options.reconnect is not None:
+            existing = await self._connections.by_row_id(session.environment_id, session.options.reconnect)
+        return targets.of_session(
+            session,
+            integration,
+            self._catalogue.require(integration.provider),
+            await self._integrations.credentials(integration),
+            params,
+            existing,
+        )
+
+    async def _check_integrations(self, environment_id: EnvironmentId, options: SessionOptions) -> None:
+        places: list[tuple[str, tuple[str | int, ...]]] = [
+            *((key, ("allowed_integrations", n)) for n, key in enumerate(options.allowed_integrations or ())),
+            *((key, ("integrations_config_defaults", key)) for key in options.integrations_config_defaults),
+            *((key, ("overrides", key)) for key in options.overrides),
+        ]
+        if not places:
+            return
+        known = {i.unique_key for i in await self._integrations.list(environment_id)}
+        issues = [Issue("custom", "Integration does not exist", path) for key, path in places if key not in known]
+        if issues:
+            raise InvalidInputError("An integration named by the session does not exist.", issues=issues)
