@@ -57,7 +57,7 @@ async def main(count: int = 100_000, due: int = 1000, seconds: float = 20.0) -> 
             if measuring:
                 late.append((datetime.now(UTC) - task.ready_at).total_seconds() * 1000)
 
-        worker = Worker(engine, "w", {"sync": 64}, handler)
+        worker = Worker(engine, "w", {"sync": 128}, handler)
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(8)  # let caches fill and the capped groups' backlog build up
         measuring = True

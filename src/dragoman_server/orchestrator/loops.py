@@ -14,7 +14,7 @@ from dragoman_server.orchestrator.states import TaskState, is_final
 log = get_logger("orchestrator")
 
 BATCH = 1000
-SHORTEST_TICK_SECONDS = 0.05
+SHORTEST_TICK_SECONDS = 0.1
 LONGEST_TICK_SECONDS = 1.0
 OUTAGE_PAUSE_SECONDS = 0.5
 GRACE = timedelta(seconds=5)

@@ -48,6 +48,7 @@ class Claimer:
         self._clock = clock
         self._cursors: dict[Lane, tuple[int, int]] = {}
         self._dry: dict[Lane, _Dry] = {}
+        self._blocked: dict[Lane, int] = {}
         self._freed = 0
         self._under_way: Counter[str] = Counter()
 
@@ -61,6 +62,7 @@ class Claimer:
             del self._dry[lane]
         for lane in [lane for lane in self._cursors if worker == lane[0]]:
             del self._cursors[lane]
+            self._blocked.pop(lane, None)
 
     def freed(self, places: Iterable[tuple[str, int]]) -> None:
         """Runs of these (lane, environment) ended: what their caps held back may go."""
@@ -109,8 +111,10 @@ class Claimer:
                 answer = got[want.queue]
                 taken.extend(answer.tasks)
                 self._cursors[worker, want.queue] = _next_cursor(want, answer)
+                self._dry.pop((worker, want.queue), None)
                 if answer.dry and want.cursor == BEGINNING and freed == self._freed:
                     self._dry[worker, want.queue] = _Dry(began + _DRY_SECONDS, answer.blocked)
+                    self._blocked[worker, want.queue] = len(answer.blocked)
                 elif not answer.tasks and (answer.more or want.cursor != BEGINNING):
                     again[want.queue] = want.most
                 elif not answer.tasks and answer.busy:
@@ -119,8 +123,7 @@ class Claimer:
         return busy if not taken else {}
 
     def _want(self, worker: str, queue: str, most: int, *, widest: bool) -> Want:
-        dry = self._dry.get((worker, queue))
-        sweep = _WIDEST_SWEEP if widest else most * 3 // 2 + 16 + (len(dry.blocked) if dry else 0)
+        sweep = _WIDEST_SWEEP if widest else most * 3 // 2 + 16 + self._blocked.get((worker, queue), 0)
         cursor = self._cursors.get((worker, queue), BEGINNING)
         return Want(queue, most, self._limits(queue), cursor, sweep=min(_WIDEST_SWEEP, sweep))
 
