@@ -1,7 +1,7 @@
 """Small foreign servers on loopback: aiohttp applications, and raw TCP ones for what no framework would send."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -13,7 +13,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(handler: Handler, host: str = "127.0.0.1", **options: object) -> AsyncIterator[str]:
+async def serving(handler: Handler, host: str = "127.0.0.1", **options: object) -> AsyncGenerator[str]:
     """Serve `handler` for every path and method; gives the base URL."""
     app = web.Application(client_max_size=200 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", handler)
@@ -31,7 +31,7 @@ Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 
 
 @asynccontextmanager
-async def raw_serving(conversation: Conversation) -> AsyncIterator[str]:
+async def raw_serving(conversation: Conversation) -> AsyncGenerator[str]:
     """Serve raw TCP; `conversation` is called for each connection; ends when the block does."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -73,7 +73,7 @@ def naming(names: Mapping[str, Sequence[str]]) -> Callable[[str], Awaitable[Sequ
 
 
 @asynccontextmanager
-async def client(**options: object) -> AsyncIterator[EgressClient]:
+async def client(**options: object) -> AsyncGenerator[EgressClient]:
     async with EgressClient(**({"rules": LOOPBACK} | options)) as made:  # type: ignore[arg-type]
         yield made
 

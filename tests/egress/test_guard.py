@@ -67,10 +67,8 @@ async def test_a_name_that_changes_its_answer_is_checked_at_each_dial() -> None:
         return web.Response(headers={"Connection": "close"})
 
     async with serving(count) as base:
-        egress = EgressClient(EgressRules(allow=["127.0.0.2/32"]), resolve=resolve)
+        egress = EgressClient(EgressRules(allow=["127.0.0.2/32"]), resolve=resolve, dns_cache_seconds=0)
         await egress.open()
-        assert egress._session is not None
-        egress._session.connector._use_dns_cache = False  # type: ignore[union-attr]
         with pytest.raises(UpstreamUnreachableError):  # permitted; nothing listens there
             async with egress.request("GET", f"http://flip.example:{port_of(base)}/first"):
                 pass

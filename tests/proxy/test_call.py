@@ -12,7 +12,7 @@ from dragoman_server.egress import EgressRefusedError, EgressRules, UpstreamTime
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.proxy import ConnectionBusyError, ProxyRequest, RequestBodyTooLargeError
 from tests.egress.servers import naming, port_of, raw_serving, read_head, serving
-from tests.proxy.world import SECRET, AConnection, AnIntegration, world
+from tests.proxy.world import SECRET, AConnection, AnIntegration, World, world
 
 
 async def test_a_call_carries_the_credential_and_only_the_callers_forwarded_headers(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ async def test_one_connection_cannot_have_more_than_its_share_of_calls_under_way
         running -= 1
         return web.Response()
 
-    async def one(w, request: ProxyRequest) -> None:
+    async def one(w: World, request: ProxyRequest) -> None:
         async with w.proxy.call(w.target, request):
             pass
 
@@ -331,7 +331,7 @@ async def test_cancelling_a_call_ends_the_upstream_request(tmp_path: Path) -> No
         assert await reader.read() == b""
         gone.set()
 
-    async def call(w) -> None:
+    async def call(w: World) -> None:
         async with w.proxy.call(w.target, ProxyRequest("GET", "/")):
             pass
 

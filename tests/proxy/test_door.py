@@ -330,10 +330,10 @@ def test_any_headers_are_parsed_or_refused_by_name(raw: list[tuple[bytes, bytes]
 
 
 def test_the_documented_headers_are_those_the_parser_knows() -> None:
-    from dragoman_server.api.proxy_headers import _PARSERS, _REQUIRED
+    from dragoman_server.api.proxy_headers import PARSERS, REQUIRED
 
     documented = {p["name"].lower().encode(): p["required"] for p in PARAMETERS if p["in"] == "header"}
 
-    assert set(documented) == set(_PARSERS)
-    assert {name for name, required in documented.items() if required} == set(_REQUIRED)
+    assert set(documented) == set(PARSERS)
+    assert {name for name, required in documented.items() if required} == set(REQUIRED)
     assert set(PATHS["/proxy/{path}"]) == {"get", "post", "put", "patch", "delete", "head", "options"}

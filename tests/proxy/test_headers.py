@@ -61,7 +61,8 @@ def test_a_body_less_answer_states_no_length_and_no_answer_states_two() -> None:
 def test_slots_are_never_over_given_and_never_lost(steps: list[str], limit: int) -> None:
     async def play() -> None:
         slots: Slots[int] = Slots(limit)
-        held, waiting = 0, []
+        held = 0
+        waiting: list[asyncio.Task[bool]] = []
         for step in steps:
             waiting = [task for task in waiting if not task.done()]
             if step == "take":

@@ -26,8 +26,8 @@ SECRET = "tok-0123456789abcdef"
 class KeptLogs:
     """What the logs part would have been told; redaction is the real one."""
 
-    operations: list[Operation] = field(default_factory=list)
-    rows: list[MessageRow] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list[Operation])
+    rows: list[MessageRow] = field(default_factory=list[MessageRow])
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -64,8 +64,8 @@ class KeptLogs:
 class AnIntegration:
     unique_key: str = "acme"
     provider: str = "acme"
-    config: Mapping[str, Any] = field(default_factory=dict)
-    custom: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    custom: Mapping[str, Any] = field(default_factory=dict[str, Any])
     allowed_origins: Sequence[str] = ()
 
 
@@ -74,13 +74,13 @@ class AConnection:
     id: ConnectionRowId = ConnectionRowId(7)
     uuid: UUID = UUID(int=7)
     connection_id: str = "user-1"
-    connection_config: Mapping[str, Any] = field(default_factory=dict)
+    connection_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     metadata: Mapping[str, Any] | None = None
 
 
 @dataclass
 class Credentials:
-    """Stands for connect: gives `tokens[0]`; when forced, moves on to the next one if there is any."""
+    """Stands for connect: gives `tokens[0]`; asked for another one, moves on to the next if there is any."""
 
     tokens: list[str] = field(default_factory=lambda: [SECRET])
     forced: int = 0
@@ -95,7 +95,7 @@ class Credentials:
         force: bool = False,
         reject: Credential | None = None,
     ) -> Credential:
-        if force:
+        if reject is not None:
             self.forced += 1
             if self.failure is not None:
                 raise self.failure

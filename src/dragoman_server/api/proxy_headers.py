@@ -97,7 +97,7 @@ def _log_id(value: str) -> str:
     return value
 
 
-_PARSERS: dict[bytes, Callable[[str], Any]] = {
+PARSERS: dict[bytes, Callable[[str], Any]] = {
     b"connection-id": _name(_CONNECTION_ID),
     b"provider-config-key": _name(_INTEGRATION),
     b"retries": _retries,
@@ -109,7 +109,7 @@ _PARSERS: dict[bytes, Callable[[str], Any]] = {
     b"nango-is-sync": _boolean,
     b"nango-is-dry-run": _boolean,
 }
-_REQUIRED = (b"connection-id", b"provider-config-key")
+REQUIRED = (b"connection-id", b"provider-config-key")
 
 
 def parse_control_headers(raw: Sequence[tuple[bytes, bytes]]) -> ControlHeaders:
@@ -120,10 +120,10 @@ def parse_control_headers(raw: Sequence[tuple[bytes, bytes]]) -> ControlHeaders:
     length: int | None = None
     chunked = False
     for name, value in raw:
-        if name in _PARSERS:
+        if name in PARSERS:
             text = value.decode("latin-1").strip()
             try:
-                parsed = _PARSERS[name](text)
+                parsed = PARSERS[name](text)
             except _InvalidValueError as error:
                 issues.append(Issue(error.code, str(error), (name.decode(),)))
                 found.setdefault(name, None)
@@ -143,7 +143,7 @@ def parse_control_headers(raw: Sequence[tuple[bytes, bytes]]) -> ControlHeaders:
             length = int(value) if value.isdigit() else None
         elif name == b"transfer-encoding":
             chunked = True
-    issues += [Issue("invalid_type", "Required", (name.decode(),)) for name in _REQUIRED if name not in found]
+    issues += [Issue("invalid_type", "Required", (name.decode(),)) for name in REQUIRED if name not in found]
     if issues:
         first = issues[0]
         raise InvalidInputError(f"{first.path[0]}: {first.message}", public_code="invalid_headers", issues=issues)

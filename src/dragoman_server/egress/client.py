@@ -210,6 +210,7 @@ class EgressClient:
         connections_per_host: int = 100,
         max_header_bytes: int = 32 * 1024,
         max_headers: int = 256,
+        dns_cache_seconds: int = 10,
     ) -> None:
         self.rules = rules or EgressRules()
         self._resolve = resolve
@@ -219,6 +220,7 @@ class EgressClient:
         self._connections_per_host = connections_per_host
         self._max_header_bytes = max_header_bytes
         self._max_headers = max_headers
+        self._dns_cache_seconds = dns_cache_seconds
         self._session: aiohttp.ClientSession | None = None
         self._system_resolver: SystemResolver | None = None
         self._certificates = ClientCertificates(ca_file)
@@ -236,7 +238,8 @@ class EgressClient:
             socket_factory=self._open_socket,
             limit=self._connections,
             limit_per_host=self._connections_per_host,
-            ttl_dns_cache=10,
+            use_dns_cache=self._dns_cache_seconds > 0,
+            ttl_dns_cache=self._dns_cache_seconds,
             keepalive_timeout=15,
         )
         self._session = aiohttp.ClientSession(

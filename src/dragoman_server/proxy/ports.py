@@ -48,7 +48,7 @@ class FreshCredential(Protocol):
 class IntegrationCredentials(Protocol):
     """Returns the developer application's own values (client_id, client_secret ...)."""
 
-    async def __call__(self, integration: Any) -> Mapping[str, Any]: ...
+    async def __call__(self, integration: Any, /) -> Mapping[str, Any]: ...
 
 
 class OperationLike(Protocol):

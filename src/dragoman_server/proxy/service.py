@@ -199,7 +199,7 @@ class _Call:
             return None
         try:
             fresh = await proxy.fresh_credential(
-                target.environment_id, target.connection, target.integration, force=True, reject=rejected
+                target.environment_id, target.connection, target.integration, reject=rejected
             )
         except DragomanError as error:
             # The upstream's own 401 says more to the caller than that we could not mend it.

@@ -1,23 +1,23 @@
 """From the two names a caller gives to the rows a call needs."""
 
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
 
 from dragoman_server.kit.errors import NotFoundError
 from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.proxy.errors import UnknownConnectionError, UnknownIntegrationError
 from dragoman_server.proxy.model import Target
+from dragoman_server.proxy.ports import ConnectionLike, IntegrationLike
 
-
-class Finder(Protocol):
-    """`control.Integrations.get` or `control.Connections.get`: the row, or None or NotFoundError."""
-
-    async def __call__(self, environment_id: EnvironmentId, *names: str) -> Any: ...
+FindIntegration = Callable[[EnvironmentId, str], Awaitable[IntegrationLike | None]]
+"""`control.Integrations.get`: (environment, unique key)."""
+FindConnection = Callable[[EnvironmentId, str, str], Awaitable[ConnectionLike | None]]
+"""`control.Connections.get`: (environment, integration key, public id)."""
 
 
 class Targets:
     """Both look-ups are cached by `control`; this adds the errors the proxy's callers expect."""
 
-    def __init__(self, *, integration: Finder, connection: Finder) -> None:
+    def __init__(self, *, integration: FindIntegration, connection: FindConnection) -> None:
         self._integration = integration
         self._connection = connection
 
