@@ -1,6 +1,7 @@
 """Operations reach the database, in groups, whatever happens to it."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from dragoman_server.db import Database
 from dragoman_server.kit.clock import ManualClock
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId
 from dragoman_server.logs import Logs
-from dragoman_server.logs.operation import new_operation_id
+from dragoman_server.logs.operation import new_operation_id, time_of
 from tests.logs.reading import read_messages, read_operations
 
 ENV = EnvironmentId(7)
@@ -72,12 +73,13 @@ async def test_the_running_writer_writes_without_being_asked_and_flushes_when_st
         group.create_task(logs.run())
         logs.start(ENV, "proxy:call").finish("success")
         async with asyncio.timeout(5):
-            while not await read_operations(database):
-                await asyncio.sleep(0.02)
+            await logs.writer.settled()
+        first = await read_operations(database)
 
         logs.start(ENV, "proxy:call").info("last words")
         await logs.stop()
 
+    assert [o["state"] for o in first] == ["success"]
     assert len(await read_operations(database)) == 2
     assert [m["message"] for m in await read_messages(database)] == ["last words"]
 
@@ -172,6 +174,10 @@ async def test_another_environments_process_cannot_change_an_operation(database:
 
 
 def test_an_operation_id_tells_its_time() -> None:
-    at = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+    at = datetime(2026, 3, 4, 5, 6, 7, 89_123, tzinfo=UTC)
 
-    assert new_operation_id(at) < new_operation_id(at + timedelta(milliseconds=1))
+    made = new_operation_id(at)
+
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert time_of(made) == at.replace(microsecond=89_000)
+    assert made < new_operation_id(at + timedelta(microseconds=1)) < new_operation_id(at + timedelta(milliseconds=1))

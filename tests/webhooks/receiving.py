@@ -39,11 +39,22 @@ class Receiver:
     requests: list[Received] = field(default_factory=list[Received])
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def count(self, path: str) -> int:
+        return sum(r.path == path for r in self.requests)
+
+    async def wait_for(self, path: str, count: int) -> None:
+        """Wait until that many requests came for a path."""
+        async with asyncio.timeout(20), self.changed:
+            await self.changed.wait_for(lambda: self.count(path) >= count)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.requests.append(Received(request.path, {k.lower(): v for k, v in request.headers.items()}, body))
         self.arrived.set()
+        async with self.changed:
+            self.changed.notify_all()
         if request.path.startswith("/hang"):
             await self.gate.wait()
         return web.Response(status=self.status, text=self.text, headers=self.answer_headers)

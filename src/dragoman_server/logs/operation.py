@@ -29,11 +29,13 @@ class Sink(Protocol):
 
 
 def new_operation_id(at: datetime) -> OperationId:
-    """Return a uuid7 of that time (to the millisecond), from which everyone finds the operation's day."""
-    value = ((at - _EPOCH) // timedelta(milliseconds=1)) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return OperationId(uuid.UUID(int=value))
+    """Return a uuid7 of that time, from which everyone finds the operation's day.
+
+    The twelve bits after the milliseconds are their fraction (RFC 9562 section 6.2, method 3): ids sort as they start.
+    """
+    milliseconds, micros = divmod((at - _EPOCH) // _MICROSECOND, 1000)
+    value = milliseconds << 80 | 0x7 << 76 | (micros * 4096 // 1000) << 64 | 0x2 << 62
+    return OperationId(uuid.UUID(int=value | int.from_bytes(os.urandom(8), "big") >> 2))
 
 
 def time_of(operation_id: uuid.UUID) -> datetime:

@@ -47,6 +47,8 @@ class Writer:
         self._full = asyncio.Event()
         self._roomy = asyncio.Event()
         self._roomy.set()
+        self._clean = asyncio.Event()
+        self._clean.set()
         self._stopping = asyncio.Event()
         self._writing = asyncio.Lock()
         self._beat_at = float("-inf")
@@ -60,6 +62,7 @@ class Writer:
         self._operations[id(operation)] = operation
         self._opened = True
         self._some.set()
+        self._clean.clear()
 
     def add(self, row: MessageRow) -> None:
         """Write this message with the next group, or drop and count it when the buffer is full."""
@@ -70,6 +73,7 @@ class Writer:
         self._bytes += size
         self._messages.append(row)
         self._some.set()
+        self._clean.clear()
         if len(self._messages) >= BATCH_ROWS:
             self._full.set()
         if self._bytes > self._bound // 2:
@@ -82,6 +86,10 @@ class Writer:
         except TimeoutError:
             return False
         return True
+
+    async def settled(self) -> None:
+        """Wait until the running writer has written everything."""
+        await self._clean.wait()
 
     async def run(self) -> None:
         failures = 0
@@ -120,6 +128,7 @@ class Writer:
             while self._operations or self._messages:
                 await self._write_group()
             BUFFERED.set(self._bytes)
+            self._clean.set()
 
     async def _write_group(self) -> None:
         self._some.clear()
@@ -142,9 +151,7 @@ class Writer:
     async def _write(self, rows: Sequence[tuple[Any, ...]], messages: Sequence[MessageRow]) -> None:
         try:
             await self._send(rows, messages, fresh=True)
-        except (
-            Exception
-        ) as error:  # lost connection, missing day, or a row Postgres refuses: told apart by trying again
+        except Exception as error:  # lost connection, missing day, or a row Postgres refuses: trying again tells
             if isinstance(error, UNAVAILABLE):
                 await self._probe()
             await self._ensure_days_of([row[0] for row in rows] + [row[0] for row in messages])

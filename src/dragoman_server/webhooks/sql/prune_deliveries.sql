@@ -1,4 +1,4 @@
--- Forget finished deliveries of every environment_id older than $1 days; their attempts go with them.
+-- Forget finished deliveries of every environment older than $1 days; their attempts go with them.
 WITH gone AS (
     DELETE FROM webhooks.deliveries WHERE id IN (
         SELECT x.id FROM webhooks.deliveries x WHERE x.created_at < kit.now() - make_interval(days => $1)

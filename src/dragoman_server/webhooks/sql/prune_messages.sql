@@ -1,4 +1,4 @@
--- Forget messages of every environment_id older than $1 days to which no delivery points any more.
+-- Forget messages of every environment older than $1 days to which no delivery points any more.
 WITH gone AS (
     DELETE FROM webhooks.messages m WHERE (m.environment_id, m.id) IN (
         SELECT x.environment_id, x.id FROM webhooks.messages x WHERE x.created_at < kit.now() - make_interval(days => $1)
