@@ -151,10 +151,12 @@ async def test_variables_are_listed_replaced_and_removed(control: Control) -> No
     assert await control.variables.list(env) == {}
 
 
-@pytest.mark.parametrize("values", [{"1A": "x"}, {"": "x"}, {"A": "a\0"}, {"A": "x" * 70_000}])
-async def test_bad_variables_change_nothing(control: Control, values: dict[str, str]) -> None:
-    with pytest.raises(InvalidValueError):
-        await control.variables.put(control.environment.id, {"GOOD": "1", **values})
+async def test_bad_variables_change_nothing(control: Control) -> None:
+    bad = [{"1A": "x"}, {"": "x"}, {"A": "a\0"}, {"A": "x" * 70_000}]
+
+    for values in bad:
+        with pytest.raises(InvalidValueError):
+            await control.variables.put(control.environment.id, {"GOOD": "1", **values})
 
     assert await control.variables.list(control.environment.id) == {}
 

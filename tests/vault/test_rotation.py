@@ -111,6 +111,23 @@ async def test_a_data_key_is_dropped_only_after_its_grace_and_a_count_of_zero(
         await vault.open_all(ENV, "t", subject, [(late, subject.bytes)])
 
 
+async def test_a_data_key_that_a_table_still_counts_is_never_dropped(
+    vault: Vault, table: MemoryTable, database: Database, database_url: str, move_clock: MoveClock
+) -> None:
+    class Stuck(MemoryTable):
+        async def reseal(self, environment_id: EnvironmentId, data_key_id: int, limit: int) -> int:
+            return 0
+
+    stuck = Stuck(vault, "stuck", dict(table.rows))
+    await vault.rotate_data_keys(ENV)
+    await move_clock(database_url, timedelta(hours=1))
+
+    assert await DataKeyRotation(database=database, tables=[MemoryTable(vault), stuck]).once() is None
+
+    assert len((await vault.sealer(ENV, "t", fresh=True)).keys.keys) == 2
+    assert await stuck.texts() == [b"a", b"b", b"c"]
+
+
 @pytest.mark.usefixtures("table")
 async def test_a_sealer_from_before_a_rotation_learns_of_the_new_key(
     vault: Vault, database: Database, ring: KeyRing
