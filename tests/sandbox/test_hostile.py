@@ -105,7 +105,7 @@ def _play(readable: tuple[Path, list[str], dict[str, str]], tier: str, user: str
         folder.chmod(0o755)
     ran = subprocess.run(
         [*prefix, *command, tier, str(folder), str(base / "projects")],
-        env={**environment, "WORLD": str(folder), "PATH": "/usr/bin:/bin"},
+        env={**environment, "DRAGOMAN_TEST_SECRET": "SECRET-OF-THE-SERVER-4711", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         timeout=200,
         check=False,
@@ -146,6 +146,7 @@ def test_the_tier_asked_for_is_in_use(world: World) -> None:
         "find_secrets",
         "change_the_kernel",
         "start_processes",
+        "replace_itself",
         "signal_others",
         "read_descriptors",
         "steal_from_siblings",
@@ -218,5 +219,6 @@ def test_a_project_whose_import_starts_threads_runs(world: World) -> None:
 
 
 def test_nothing_outlives_the_host(world: World) -> None:
+    assert world["before"] > 0
     assert world["left"] == []
     assert world["key"] == "THE-KEY"

@@ -117,26 +117,39 @@ class World:
                 return {"end": "interrupted", "reason": reason}
 
 
-def processes_left() -> list[str]:
-    """Command lines of runner processes of ours."""
-    found: list[str] = []
+Process = tuple[int, str]
+
+
+def descendants() -> set[Process]:
+    """Every process under this one, by number and start time; those in other pid namespaces too."""
+    parents: dict[int, tuple[int, str]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                text = Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                stat = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            if "guest/boot.py" in text and str(os.environ["WORLD"]) in text and stat[0] != "Z":
-                found.append(text[:200])
-    return found
+            if fields[0] != "Z":
+                parents[int(name)] = int(fields[1]), fields[19]
+    found = {os.getpid()}
+    while more := {pid for pid, (parent, _) in parents.items() if parent in found} - found:
+        found |= more
+    return {(pid, parents[pid][1]) for pid in found - {os.getpid()}}
 
 
-async def until_gone(deadline: float = 8.0) -> list[str]:
+async def until_gone(before: set[Process], deadline: float = 8.0) -> list[Process]:
     end = time.monotonic() + deadline
-    while (left := processes_left()) and time.monotonic() < end:
+    while (left := [process for process in before if alive(process)]) and time.monotonic() < end:
         await asyncio.sleep(0.05)
     return left
+
+
+def alive(process: Process) -> bool:
+    try:
+        fields = Path(f"/proc/{process[0]}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return fields[19] == process[1] and fields[0] != "Z"
 
 
 async def main(tier: str, folder: Path, projects: Path) -> dict[str, Any]:
@@ -190,6 +203,7 @@ async def main(tier: str, folder: Path, projects: Path) -> dict[str, Any]:
         "find_secrets": {"needle": NEEDLE},
         "change_the_kernel": None,
         "start_processes": None,
+        "replace_itself": None,
         "signal_others": None,
         "read_descriptors": None,
         "steal_from_siblings": None,
@@ -233,13 +247,14 @@ async def main(tier: str, folder: Path, projects: Path) -> dict[str, Any]:
     for name in ("exits_at_import", "raises_at_import", "threads_at_import", "daemon_at_import", "kills_at_import"):
         results[name] = await world.attack("nothing", project=name)
     results["after_imports"] = await world.attack("nothing")
+    before = descendants()
+    results["before"] = len(before)
     await host.close()
-    results["left"] = await until_gone()
+    results["left"] = await until_gone(before)
     results["key"] = key.read_text()
     results["hostname"] = socket.gethostname() != "tmpfs"
     return results
 
 
 if __name__ == "__main__":
-    os.environ["DRAGOMAN_TEST_SECRET"] = NEEDLE
     print(json.dumps(asyncio.run(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))))
