@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Request, Response
-from pydantic import EmailStr, Field, model_validator
+from pydantic import Field, model_validator
 
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
 from dragoman_server.api.shapes import wire_time
@@ -48,7 +48,7 @@ class OrganizationIn(StrictModel):
 
 class EndUserIn(StrictModel):
     id: str = Field(min_length=1, max_length=255)
-    email: EmailStr | None = None
+    email: str | None = Field(None, max_length=254)
     display_name: ShortText | None = None
     tags: dict[str, ShortText] | None = None
 

@@ -79,7 +79,10 @@ def authorization_url(entry: Entry, client: Client, asked: Asked) -> str:
     query = "&".join(f"{quote(k, safe='')}={v if k in raw_keys else quote(v, safe='')}" for k, v in params.items())
     if entry.get("decode_url"):
         query = unquote(query)
-    joint = "#" if entry.get("authorization_url_fragment") else "&" if urlsplit(base).query else "?"
+    fragment = entry.get("authorization_url_fragment")
+    joint = "&" if urlsplit(base).query else "?"
+    if fragment:
+        joint = f"#{fragment}?" if isinstance(fragment, str) else "#"
     url = f"{base}{joint}{query}"
     replacements: Mapping[str, str] = entry.get("authorization_url_replacements") or {}
     for old, new in replacements.items():
