@@ -503,7 +503,9 @@ class EngineConformance:
 
         assert len(await engine.claim("v", {"sync": 1})) == 1
 
-    async def test_an_interrupted_run_goes_back_at_once_if_it_may_and_never_counts_as_success(self, world: World) -> None:
+    async def test_an_interrupted_run_goes_back_at_once_if_it_may_and_never_counts_as_success(
+        self, world: World
+    ) -> None:
         engine = world.engine
         [sync, action] = await engine.submit([task("x", requeue_on_lost_lease=True), task("y")])
         claimed = await drain(engine, "w", {"sync": 2})

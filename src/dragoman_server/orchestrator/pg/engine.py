@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from dragoman_server.db import Database
+from dragoman_server.db.driver import UNAVAILABLE
 from dragoman_server.db.listen import Listener
 from dragoman_server.kit.batching import Batcher
 from dragoman_server.kit.clock import Clock, SystemClock
@@ -101,7 +103,11 @@ class PgEngine:
         return [
             *own,
             self._tick_loop,
-            Loop("reaper", steady(self._reaper.once, on_outage=self._reaper.forget), 1.0),
+            Loop(
+                "reaper",
+                steady(self._reaper.once, on_outage=self._reaper.forget),
+                min(1.0, self._lease.total_seconds() / 6),
+            ),
             Loop("expirer", steady(self._expire), 1.0),
             Loop("housekeeping", self._housekeeper.once, 600.0),
         ]
@@ -183,9 +189,10 @@ class PgEngine:
     async def wait(self, task_id: UUID, timeout: timedelta) -> TaskResult | None:
         future = self._waiters.add(task_id)  # before looking, so that an end between look and wait is not missed
         try:
-            found = await self.result(task_id)
-            if found is not None:
-                return found
+            with suppress(*UNAVAILABLE):  # an outage is waited out: the poll looks again
+                found = await self.result(task_id)
+                if found is not None:
+                    return found
             return await asyncio.wait_for(future, timeout.total_seconds())
         except TimeoutError:
             return None
