@@ -2,8 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from dragoman_server.assembly.settings import Settings
 
 ORCHESTRATOR_SUFFIX = "_orchestrator"
 MAIN_PARTS = (
@@ -75,6 +80,22 @@ class Databases:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def databases_of(settings: "Settings", *, embedded: str | None = None) -> Databases:
+    """The databases a process uses; `embedded` is the embedded server's URL where none is set."""
+
+    def revealed(secret: "SecretStr | None") -> str | None:
+        return None if secret is None else secret.get_secret_value()
+
+    main = revealed(settings.database_url) or embedded
+    if main is None:
+        raise ValueError("DRAGOMAN_DATABASE_URL is not set and no embedded Postgres runs")
+    return resolve_databases(
+        main,
+        direct=revealed(settings.database_direct_url),
+        orchestrator=revealed(settings.orchestrator_database_url),
+    )
 
 
 def with_database(url: str, name: str) -> str:

@@ -52,7 +52,9 @@ async def _run(config: dict[str, Any], settings: Any, listener: socket.socket | 
     async with compose(config, settings) as platform:
         services = platform.services(config["roles"])
         if "api" in config["roles"] and listener is not None:
-            services.append(HttpServer(platform.front, listener, drain_seconds=settings.drain_seconds, settings=settings))
+            services.append(
+                HttpServer(platform.front, listener, drain_seconds=settings.drain_seconds, settings=settings)
+            )
         await run_all(services, stopping)
     return 0
 

@@ -11,18 +11,13 @@ from dragoman_server.cli.options import fail, settings_or_fail
 @click.option("--pre-only", is_flag=True, help="Only what the new release needs; the rest once it runs everywhere.")
 def migrate(*, pre_only: bool) -> None:
     """Create and migrate the databases of DRAGOMAN_DATABASE_URL. Forward only; safe to run again."""
-    from dragoman_server.assembly.layout import resolve_databases
+    from dragoman_server.assembly.layout import databases_of
     from dragoman_server.assembly.prepare import PrepareError, prepare_databases
 
     settings = settings_or_fail()
     if settings.database_url is None:
         fail("DRAGOMAN_DATABASE_URL is not set; the embedded Postgres is migrated by `dragoman up`.")
-    direct, orchestrator = settings.database_direct_url, settings.orchestrator_database_url
-    databases = resolve_databases(
-        settings.database_url.get_secret_value(),
-        direct=direct and direct.get_secret_value(),
-        orchestrator=orchestrator and orchestrator.get_secret_value(),
-    )
+    databases = databases_of(settings)
     try:
         applied = asyncio.run(prepare_databases(databases, include_post=not pre_only))
     except PrepareError as error:

@@ -1,10 +1,12 @@
 """Options several commands share, and how a bad setting is told."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from dragoman_server.assembly.settings import Settings
 
 data_dir = click.option(
     "--data-dir",
@@ -24,14 +26,11 @@ def fail(message: str) -> NoReturn:
     raise click.ClickException(message)
 
 
-def settings_or_fail(**overrides: object) -> Any:
+def settings_or_fail() -> "Settings":
     """Read the settings; end the command naming each bad one."""
     from dragoman_server.assembly.settings import InvalidSettingsError, read_settings
 
     try:
-        return read_settings(**overrides)
+        return read_settings()
     except InvalidSettingsError as error:
         fail("Invalid settings:\n" + "\n".join(f"  {i.path[0]}: {i.message}" for i in error.issues))
-
-
-Command = Callable[..., None]

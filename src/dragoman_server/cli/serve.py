@@ -14,7 +14,7 @@ from dragoman_server.cli.options import data_dir, fail, port, settings_or_fail
 @port
 def serve(roles: tuple[str, ...], data_dir: Path, port: int) -> None:
     """Run ROLES (api, orchestrator, jobs, relay) here. Needs DRAGOMAN_DATABASE_URL; run `dragoman migrate` first."""
-    from dragoman_server.assembly.layout import ROLES, DataFolder, resolve_databases
+    from dragoman_server.assembly.layout import ROLES, DataFolder, databases_of
     from dragoman_server.assembly.supervisor import listen
     from dragoman_server.assembly.worker import run_worker
 
@@ -34,12 +34,7 @@ def serve(roles: tuple[str, ...], data_dir: Path, port: int) -> None:
         except OSError as error:
             fail(str(error))
         public_url = public_url or f"http://{settings.bind}:{listener.getsockname()[1]}"
-    direct, orchestrator = settings.database_direct_url, settings.orchestrator_database_url
-    databases = resolve_databases(
-        settings.database_url.get_secret_value(),
-        direct=direct and direct.get_secret_value(),
-        orchestrator=orchestrator and orchestrator.get_secret_value(),
-    )
+    databases = databases_of(settings)
     config = {
         "data_dir": str(folder.root),
         "public_url": public_url,

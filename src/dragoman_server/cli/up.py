@@ -17,7 +17,7 @@ from dragoman_server.cli.options import data_dir, fail, port, settings_or_fail
 @click.option("--api-workers", type=click.IntRange(0, 64), default=0, help="Extra processes that only serve the API.")
 def up(data_dir: Path, port: int, api_workers: int) -> None:
     """Start the whole platform, on an embedded Postgres unless DRAGOMAN_DATABASE_URL is set."""
-    from dragoman_server.assembly.layout import ROLES, DataFolder, resolve_databases
+    from dragoman_server.assembly.layout import ROLES, DataFolder, databases_of
     from dragoman_server.assembly.supervisor import PostgresLike, Supervisor, Worker, listen
     from dragoman_server.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
@@ -39,12 +39,7 @@ def up(data_dir: Path, port: int, api_workers: int) -> None:
             postgres.start()
         except EmbeddedPostgresError as error:
             fail(str(error))
-        main, direct = postgres.url(), None
-    else:
-        main = settings.database_url.get_secret_value()
-        direct = settings.database_direct_url and settings.database_direct_url.get_secret_value()
-    given = settings.orchestrator_database_url
-    databases = resolve_databases(main, direct=direct, orchestrator=given and given.get_secret_value())
+    databases = databases_of(settings, embedded=postgres.url() if settings.database_url is None else None)
     config: dict[str, Any] = {"data_dir": str(folder.root), "public_url": public_url, "edition": settings.edition}
     try:
         result = _prepare({**config, "databases": databases.as_dict()})

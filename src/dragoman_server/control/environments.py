@@ -140,16 +140,23 @@ class Environments:
 
     async def signing_key(self, environment_id: EnvironmentId) -> Secret:
         """Return the key that signs this environment's webhooks."""
+        return (await self.signing_keys(environment_id))[0]
 
-        async def load() -> Secret | None:
-            async with self._database.connection() as own:
-                sealed = await _store.signing_key(own, environment_id)
-            if sealed is None:
-                return None
-            [opened] = await self._vault.open_all(environment_id, PURPOSE, None, [(sealed, b"")])
-            return Secret(opened.decode())
+    async def signing_keys(
+        self, environment_id: EnvironmentId, *, conn: Conn | None = None
+    ) -> tuple[Secret, Secret | None]:
+        """Return the signing key, and the one before it during the five minutes after a rotation."""
 
-        found = await self._signing_keys.get(str(environment_id), load)
+        async def load() -> tuple[Secret, Secret | None] | None:
+            async with lent(self._database, conn) as own:
+                sealed = await _store.signing_keys(own, environment_id)
+                if sealed is None:
+                    return None
+                items = [(one, b"") for one in sealed if one is not None]
+                opened = await self._vault.open_all(environment_id, PURPOSE, None, items, conn=conn)
+            return Secret(opened[0].decode()), Secret(opened[1].decode()) if len(opened) > 1 else None
+
+        found = await load() if conn is not None else await self._signing_keys.get(str(environment_id), load)
         if found is None:
             raise UnknownEnvironmentError
         return found

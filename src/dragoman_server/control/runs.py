@@ -5,7 +5,7 @@ from datetime import datetime
 
 from dragoman_server.control._store import runs as _store
 from dragoman_server.control.model import Run, RunEnd, RunStart
-from dragoman_server.control.transactions import joined, lent
+from dragoman_server.control.transactions import lent
 from dragoman_server.db import Conn, Database, Invalidations
 from dragoman_server.kit.ids import EnvironmentId, RunId, SyncId
 from dragoman_server.vault import Vault
@@ -22,7 +22,7 @@ class Runs:
         return (await self.start_many(conn, [start]))[0]
 
     async def start_many(self, conn: Conn | None, starts: Sequence[RunStart]) -> list[bool]:
-        async with joined(self._database, conn) as own:
+        async with lent(self._database, conn) as own:
             begun = await _store.start(own, starts)
         return [start.id in begun for start in starts]
 
@@ -31,7 +31,7 @@ class Runs:
         return (await self.finish_many(conn, [end]))[0]
 
     async def finish_many(self, conn: Conn | None, ends: Sequence[RunEnd]) -> list[bool]:
-        async with joined(self._database, conn) as own:
+        async with lent(self._database, conn) as own:
             ended = await _store.finish(own, ends)
         return [end.id in ended for end in ends]
 

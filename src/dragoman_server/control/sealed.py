@@ -67,15 +67,22 @@ class SealedSigningKeys:
         self._vault = vault
 
     async def count(self, environment_id: EnvironmentId, data_key_id: int) -> int:
+        header = header_of(data_key_id)
         async with self._database.transaction() as conn:
-            sealed = await _environments.signing_key_locked(conn, environment_id)
-        return int(sealed is not None and sealed.startswith(header_of(data_key_id)))
+            found = await _environments.signing_keys_locked(conn, environment_id)
+        return sum(one is not None and one.startswith(header) for one in found)
 
     async def reseal(self, environment_id: EnvironmentId, data_key_id: int, limit: int) -> int:
+        header = header_of(data_key_id)
         async with self._database.transaction() as conn:
-            old = await _environments.signing_key_locked(conn, environment_id)
-            if old is None or not old.startswith(header_of(data_key_id)):
+            found = await _environments.signing_keys_locked(conn, environment_id)
+            old = [one is not None and one.startswith(header) for one in found]
+            if not any(old):
                 return 0
             sealer = await self._vault.sealer(environment_id, environments.PURPOSE, conn=conn, fresh=True)
-            await _environments.reseal_signing_key(conn, environment_id, sealer.seal(sealer.open(old)))
-        return 1
+            fresh = [
+                sealer.seal(sealer.open(one)) if stale and one is not None else one
+                for one, stale in zip(found, old, strict=True)
+            ]
+            await _environments.reseal_signing_keys(conn, environment_id, *fresh)
+        return sum(old)

@@ -67,6 +67,16 @@ class EmbeddedPostgres:
         password = (self._folder / "password").read_text().strip()
         return f"postgresql://{USER}:{password}@/{database}?host={quote(str(self._socket_folder), safe='')}"
 
+    @classmethod
+    def attach(cls, folder: Path, database: str = "dragoman") -> str:
+        """Return the URL of the server that another process runs on `folder`; raise when none does."""
+        found = cls(folder)
+        try:
+            found._socket_folder = Path((folder / "socket.path").read_text("utf-8").strip())
+            return found.url(database)
+        except OSError as error:
+            raise EmbeddedPostgresError(f"No embedded Postgres runs on {folder}: start `dragoman up` first.") from error
+
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -197,6 +207,7 @@ class EmbeddedPostgres:
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
         self._socket_folder = folder
+        (self._folder / "socket.path").write_text(f"{folder}\n", encoding="utf-8")
 
     def _end_leftover(self) -> None:
         """End a server that an earlier, killed supervisor left on this cluster; forget a stale pid file."""

@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from dragoman_server import outbox
-from dragoman_server.control import Connections, Functions, Integrations
+from dragoman_server.control import Connections, Functions, Integrations, Runs
 from dragoman_server.control.model import Connection, FunctionVersion
 from dragoman_server.db import Database
 from dragoman_server.flows.lookup import connection_or_refuse
 from dragoman_server.jobs.payloads import ACTION_QUEUE, ActionPayload, as_payload
 from dragoman_server.kit.errors import ConflictError, DragomanError, NotFoundError, Reaction
-from dragoman_server.kit.ids import EnvironmentId, OperationId
+from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId
 from dragoman_server.logs import Logs, Operation
 from dragoman_server.orchestrator.model import GroupKey, RetryPolicy, TaskResult, TaskSpec
 from dragoman_server.orchestrator.port import Engine
@@ -80,6 +80,7 @@ class Actions:
         integrations: Integrations,
         connections: Connections,
         functions: Functions,
+        runs: Runs,
         engine: Engine,
         logs: Logs,
         run_timeout: timedelta,
@@ -88,6 +89,7 @@ class Actions:
         self._integrations = integrations
         self._connections = connections
         self._functions = functions
+        self._runs = runs
         self._engine = engine
         self._logs = logs
         self._run_timeout = run_timeout
@@ -121,8 +123,9 @@ class Actions:
 
     async def result(self, environment_id: EnvironmentId, action_id: UUID) -> bytes | None:
         """The output of an async action; raise `ActionPendingError` (404) while there is none."""
-        found = await self._engine.result(action_id)
-        if found is None or found.environment_id != environment_id:
+        told = await self._runs.get(environment_id, RunId(action_id))  # written before the engine hears of the end
+        found = await self._engine.result(action_id) if told is not None and told.kind == "action" else None
+        if found is None:
             raise ActionPendingError
         return output_of(found)
 

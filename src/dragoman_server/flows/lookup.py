@@ -1,36 +1,15 @@
-"""Find what a request names, or refuse in the words its route uses."""
+"""Find what a request names, or refuse in the words its route uses: the status of the same mistake differs by route."""
 
 from dragoman_server.control import Connections, Integrations
+from dragoman_server.control.errors import UnknownConnectionError, UnknownIntegrationError
 from dragoman_server.control.model import Connection, Integration
-from dragoman_server.kit.errors import NotFoundError
 from dragoman_server.kit.ids import EnvironmentId
-
-
-class UnknownIntegrationError(NotFoundError):
-    """The status differs by route (wire contract, first page)."""
-
-    code = "unknown_provider_config"
-
-    def __init__(self, key: str, *, status: int = 404) -> None:
-        super().__init__(f"There is no integration `{key}` in this environment.", status=status)
-
-
-class UnknownConnectionError(NotFoundError):
-    """The status differs by route (wire contract, first page)."""
-
-    code = "unknown_connection"
-
-    def __init__(self, connection_id: str, integration_key: str, *, status: int = 400, code: str | None = None) -> None:
-        super().__init__(
-            f"There is no connection `{connection_id}` for the integration `{integration_key}`.",
-            status=status,
-            public_code=code,
-        )
 
 
 async def integration_or_refuse(
     integrations: Integrations, environment_id: EnvironmentId, key: str, *, status: int = 404
 ) -> Integration:
+    """Return the integration; raise `UnknownIntegrationError` with this route's status."""
     found = await integrations.get(environment_id, key)
     if found is None:
         raise UnknownIntegrationError(key, status=status)

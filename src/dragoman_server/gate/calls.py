@@ -7,8 +7,7 @@ from typing import Any, cast
 
 import msgspec
 
-from dragoman_server.control.connections import Connections
-from dragoman_server.control.variables import Variables
+from dragoman_server.control import Connections, Variables
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.kit.errors import InvalidInputError
 from dragoman_server.kit.ids import ConnectionRowId
@@ -175,7 +174,10 @@ class RunCalls:
         write = self._connections.merge_metadata if merge else self._connections.set_metadata
         connection = self._target.prepared.connection
         await write(
-            self._environment_id, connection.integration_key, [connection.connection_id], cast("dict[str, Any]", decoded)
+            self._environment_id,
+            connection.integration_key,
+            [connection.connection_id],
+            cast("dict[str, Any]", decoded),
         )
 
     async def connection(self) -> Mapping[str, Any]:
@@ -192,7 +194,8 @@ class RunCalls:
         }
 
     async def variables(self) -> Mapping[str, str]:
-        return {v.name: v.value for v in await self._variables.list(self._environment_id)}
+        found = await self._variables.list(self._environment_id)
+        return {name: value.reveal() for name, value in found.items()}
 
     async def trigger_action(self, name: str, input: bytes | None) -> bytes | None:  # noqa: A002 (the wire's word)
         await self._ensure_current()
@@ -229,5 +232,3 @@ class RunCalls:
         self._declared(model)
         connection = self._target.prepared.connection
         return StreamKey(connection.id, connection.uuid, model, self._target.variant)
-
-

@@ -1,7 +1,7 @@
 """How a run's end is told: to the engine, in the logs, on the wire. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from dragoman_server.runners.port import Failed, Interrupted, RunError
 
@@ -23,7 +23,8 @@ def error_of(error: RunError) -> dict[str, Any]:
         "status": STATUS.get(error.code, 500),
     }
     if error.payload is not None:
-        told["payload"] = error.payload if isinstance(error.payload, dict) else {"message": error.payload}
+        payload: Any = error.payload
+        told["payload"] = cast("Any", payload) if isinstance(payload, dict) else {"message": payload}
     if error.upstream is not None:
         told["upstream"] = dict(error.upstream)
     if error.issues:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, assert_never
 
-from dragoman_server.control.runs import Runs
+from dragoman_server.control.model import RunState
 from dragoman_server.jobs.loading import Loader, RunLimits, context_of
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, is_retryable, log_error
@@ -22,7 +22,15 @@ class ReportAction(Protocol):
     """Writes the end of an async action: its run row and its webhook, in one transaction, once."""
 
     async def __call__(
-        self, environment_id: EnvironmentId, run_id: RunId, *, state: str, error: Mapping[str, Any] | None
+        self,
+        environment_id: EnvironmentId,
+        run_id: RunId,
+        *,
+        connection_row_id: ConnectionRowId,
+        action: str,
+        operation_id: OperationId,
+        state: RunState,
+        error: Mapping[str, Any] | None,
     ) -> None: ...
 
 
@@ -36,7 +44,6 @@ class ActionRunner:
         host: RunnerHost,
         calls: MakeCalls,
         logs: Logs,
-        runs: Runs,
         limits: RunLimits,
         report: ReportAction,
     ) -> None:
@@ -44,7 +51,6 @@ class ActionRunner:
         self._host = host
         self._calls = calls
         self._logs = logs
-        self._runs = runs
         self._limits = limits
         self._report = report
 
@@ -64,7 +70,15 @@ class ActionRunner:
             raise
         if payload.reported and not _will_retry(outcome, task, payload):
             state, error = _told(outcome)
-            await self._report(environment_id, RunId(task.id), state=state, error=error)
+            await self._report(
+                environment_id,
+                RunId(task.id),
+                connection_row_id=ConnectionRowId(payload.connection_row_id),
+                action=payload.action,
+                operation_id=operation.id,
+                state=state,
+                error=error,
+            )
         return outcome
 
     async def _run(self, task: engine.ClaimedTask, payload: ActionPayload, operation: Operation) -> engine.Outcome:
@@ -95,7 +109,9 @@ class ActionRunner:
             case Failed(error=error):
                 if error.traceback:
                     operation.error(error.traceback)
-                operation.finish("timeout" if error.code == "function_runtime_timed_out" else "failed", log_error(error))
+                operation.finish(
+                    "timeout" if error.code == "function_runtime_timed_out" else "failed", log_error(error)
+                )
                 return engine.Failed(error_of(error), retryable=is_retryable(outcome))
             case Interrupted():
                 told = interrupted_error(outcome)
@@ -109,7 +125,7 @@ def _will_retry(outcome: engine.Outcome, task: engine.ClaimedTask, payload: Acti
     return isinstance(outcome, engine.Failed) and outcome.retryable and task.attempt < payload.max_attempts
 
 
-def _told(outcome: engine.Outcome) -> tuple[str, Mapping[str, Any] | None]:
+def _told(outcome: engine.Outcome) -> tuple[RunState, Mapping[str, Any] | None]:
     match outcome:
         case engine.Succeeded():
             return "success", None

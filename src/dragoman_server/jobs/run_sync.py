@@ -9,21 +9,19 @@ import msgspec
 
 from dragoman_server import outbox
 from dragoman_server.control import Connections, Runs, Syncs
-from dragoman_server.control.model import Run, RunState, Sync
+from dragoman_server.control.model import Run, RunEnd, RunStart, RunState, Sync, declared_models
 from dragoman_server.db import Conn, Database
 from dragoman_server.jobs.loading import FunctionDisabledError, FunctionGoneError, Loader, RunLimits, context_of
 from dragoman_server.jobs.model import Prepared, RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, log_error
 from dragoman_server.jobs.payloads import environment_of, read_sync
-from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId
+from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId, SyncId
 from dragoman_server.logs import Logs, Operation
 from dragoman_server.logs.operation import new_operation_id
 from dragoman_server.orchestrator import model as engine
 from dragoman_server.records import Fence, Records, StaleAttemptError
 from dragoman_server.records.model import Totals
 from dragoman_server.runners.port import Failed, GuestCalls, Interrupted, RunnerHost, RunOutcome, RunSpec, Succeeded
-
-STREAM_ERROR = "sync"
 
 
 class SyncFacts(Protocol):
@@ -79,7 +77,7 @@ class SyncRunner:
     async def __call__(self, task: engine.ClaimedTask) -> engine.Outcome:
         payload = read_sync(task.payload)
         environment_id = environment_of(payload)
-        sync = await self._syncs.get(environment_id, payload.sync_id)
+        sync = await self._syncs.get(environment_id, SyncId(payload.sync_id))
         if sync is None:
             return engine.Cancelled()  # the connection or the function was deleted after the task was queued
         earlier = await self._runs.get(environment_id, RunId(task.id))
@@ -127,18 +125,21 @@ class SyncRunner:
         )
         async with self._database.transaction() as conn:
             progress = await self._records.begin_attempt(environment_id, sync.id, run_id, task.attempt, conn=conn)
-            run = await self._runs.start(
-                conn,
-                environment_id,
+            start = RunStart(
                 run_id,
-                attempt=task.attempt,
-                kind="sync",
-                function_name=sync.function_name,
-                sync_id=sync.id,
-                connection_row_id=sync.connection_row_id,
-                operation_id=operation.id,
-                checkpoint_from=_decoded(progress.checkpoint),
+                environment_id,
+                sync.function_name,
+                "sync",
+                task.attempt,
+                sync.id,
+                sync.connection_row_id,
+                _decoded(progress.checkpoint),
+                operation.id,
             )
+            if not await self._runs.start(conn, start):
+                raise StaleAttemptError
+            run = await self._runs.get(environment_id, run_id, conn=conn)
+            assert run is not None  # started on this very transaction
         fence = Fence(sync.id, run_id, task.attempt)
         spec = RunSpec(
             run_id=run_id,
@@ -165,53 +166,41 @@ class SyncRunner:
         environment_id = sync.environment_id
         state, error, told = _judged(outcome)
         totals = (await self._records.run_totals(environment_id, [run.id]))[run.id]
-        label = sync.function_name if sync.variant == "base" else f"{sync.function_name}::{sync.variant}"
         async with self._database.transaction() as conn:
             await self._records.ensure_current(environment_id, Fence(sync.id, run.id, attempt), conn=conn)
             progress = await self._records.checkpoint(environment_id, sync.id, conn=conn)
             ended_at = await conn.now()
-            finished = await self._runs.finish(
-                conn,
-                environment_id,
-                run.id,
-                attempt=attempt,
-                state=state,
-                result={m: {"added": t.added, "updated": t.updated, "deleted": t.deleted} for m, t in totals.items()},
-                checkpoint_to=_decoded(progress.checkpoint),
-                error=error,
-            )
-            if not finished:
+            initial = await self._runs.last_success(environment_id, sync.id, conn=conn) is None
+            result = {m: {"added": t.added, "updated": t.updated, "deleted": t.deleted} for m, t in totals.items()}
+            checkpoint = _decoded(progress.checkpoint)
+            end = RunEnd(run.id, environment_id, attempt, state, result, checkpoint, error)
+            if not await self._runs.finish(conn, end):
                 raise StaleAttemptError
-            await self._note_errors(conn, sync, operation, failed=state == "failed", label=label)
+            await self._note_errors(conn, sync, operation, failed=state == "failed")
             if state != "cancelled":
                 facts = self._facts(
                     prepared=prepared,
                     sync=sync,
                     run_id=run.id,
                     totals=totals,
-                    models=list(prepared.function.manifest.get("models") or {}),
-                    initial=not await self._runs.succeeded_before(environment_id, sync.id, run.id, conn=conn),
+                    models=declared_models(prepared.function.manifest),
+                    initial=initial,
                     started_at=run.started_at,
                     ended_at=ended_at,
                     checkpoint_from=run.checkpoint_from,
-                    checkpoint_to=_decoded(progress.checkpoint),
+                    checkpoint_to=checkpoint,
                     error=error,
                 )
                 await outbox.put(conn, facts)
         _close(operation, outcome, totals)
         return told
 
-    async def _note_errors(
-        self, conn: Conn, sync: Sync, operation: Operation, *, failed: bool, label: str
-    ) -> None:
+    async def _note_errors(self, conn: Conn, sync: Sync, operation: Operation, *, failed: bool) -> None:
+        where = (sync.environment_id, sync.connection_row_id, "sync")
         if failed:
-            await self._connections.add_error(
-                conn, sync.environment_id, sync.connection_row_id, type=STREAM_ERROR, log_id=str(operation.id), subject=label
-            )
+            await self._connections.add_error(*where, str(operation.id), subject=str(sync.id), conn=conn)
         else:
-            await self._connections.clear_errors(
-                conn, sync.environment_id, sync.connection_row_id, type=STREAM_ERROR, subject=label
-            )
+            await self._connections.clear_errors(*where, subject=str(sync.id), conn=conn)
 
 
 def _judged(outcome: RunOutcome) -> tuple[RunState, dict[str, Any] | None, engine.Outcome]:
@@ -255,5 +244,3 @@ def _told_already(run: Run) -> engine.Outcome:
 
 def _decoded(checkpoint: bytes | None) -> Any:
     return None if checkpoint is None else msgspec.json.decode(checkpoint)
-
-

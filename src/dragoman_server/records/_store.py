@@ -30,6 +30,7 @@ BREAK_FENCE = read_sql(_PART, "break_fence")
 DROP_OLD_BATCHES = read_sql(_PART, "drop_old_batches")
 INSERT_BATCH = read_sql(_PART, "insert_batch")
 READ_CHECKPOINT = read_sql(_PART, "read_checkpoint")
+READ_CHECKPOINTS = read_sql(_PART, "read_checkpoints")
 SAVE_CHECKPOINT = read_sql(_PART, "save_checkpoint")
 ADD_TOTALS = read_sql(_PART, "add_totals")
 RUN_TOTALS = read_sql(_PART, "run_totals")
@@ -261,6 +262,11 @@ async def read_checkpoint(conn: Conn, environment_id: EnvironmentId, owner: UUID
     """The checkpoint's text and version; (None, 0) if there never was one."""
     row = await conn.fetchrow(READ_CHECKPOINT, environment_id, owner)
     return (None, 0) if row is None else (row["body"], row["version"])
+
+
+async def read_checkpoints(conn: Conn, environment_id: EnvironmentId, owners: Sequence[UUID]) -> dict[UUID, bytes]:
+    rows = await conn.fetch(READ_CHECKPOINTS, environment_id, list(owners))
+    return {row["owner"]: row["body"].encode() for row in rows}
 
 
 async def save_checkpoint(

@@ -1,5 +1,6 @@
 """Fences and checkpoints: who may write, and how far it got."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from dragoman_server.db import Conn
@@ -49,6 +50,11 @@ class Progressing(Core):
         async with self._joined(conn) as lent:
             body, version = await _store.read_checkpoint(lent, environment_id, owner)
             return Progress(None if body is None else body.encode(), version)
+
+    async def checkpoints(self, environment_id: EnvironmentId, owners: Sequence[UUID]) -> dict[UUID, bytes]:
+        """Return the checkpoints of those owners that have one."""
+        async with self._database.connection() as own:
+            return await _store.read_checkpoints(own, environment_id, owners)
 
     async def save_checkpoint(
         self, environment_id: EnvironmentId, fence: Fence, body: bytes, *, expected: int | None = None

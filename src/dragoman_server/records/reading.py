@@ -56,6 +56,7 @@ class Reading(Core):
         modified_after: datetime | None = None,
         ids: Sequence[str] | None = None,
         max_bytes: int = MAX_PAGE_BYTES,
+        budget: int = FILTER_BUDGET,
     ) -> Page:
         """Return the records after `cursor` in the order of their last change, as ready JSON.
 
@@ -80,7 +81,7 @@ class Reading(Core):
                     actions=actions,
                     modified_after=since,
                     max_bytes=max_bytes,
-                    budget=max(FILTER_BUDGET, limit + 1),
+                    budget=max(budget, limit + 1),
                 )
             else:
                 rows = await _store.by_ids(conn, environment_id, place, ids)

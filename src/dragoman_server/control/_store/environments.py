@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from dragoman_server.control.model import Account, Environment, WebhookSettings
@@ -98,21 +98,26 @@ async def delete_environment(conn: Conn, environment_id: EnvironmentId, account_
     return await conn.fetchval(DELETE_ENVIRONMENT, environment_id, account_id) is not None
 
 
-async def signing_key(conn: Conn, environment_id: EnvironmentId) -> bytes | None:
-    return cast("bytes | None", await conn.fetchval(SIGNING_KEY, environment_id))
+async def signing_keys(conn: Conn, environment_id: EnvironmentId) -> tuple[bytes, bytes | None] | None:
+    """The key, and the one before it while that still counts."""
+    row = await conn.fetchrow(SIGNING_KEY, environment_id)
+    return None if row is None or row["signing_key"] is None else (row["signing_key"], row["previous"])
 
 
 async def set_signing_key(conn: Conn, environment_id: EnvironmentId, sealed: bytes) -> None:
     await conn.execute(SET_SIGNING_KEY, environment_id, sealed)
 
 
-async def signing_key_locked(conn: Conn, environment_id: EnvironmentId) -> bytes | None:
-    """The same, of a deleted environment too, locked."""
-    return cast("bytes | None", await conn.fetchval(SIGNING_KEY_LOCKED, environment_id))
+async def signing_keys_locked(conn: Conn, environment_id: EnvironmentId) -> tuple[bytes | None, bytes | None]:
+    """Both, however old, of a deleted environment too, locked."""
+    row = await conn.fetchrow(SIGNING_KEY_LOCKED, environment_id)
+    return (None, None) if row is None else (row["signing_key"], row["previous"])
 
 
-async def reseal_signing_key(conn: Conn, environment_id: EnvironmentId, sealed: bytes) -> None:
-    await conn.execute(RESEAL_SIGNING_KEY, environment_id, sealed)
+async def reseal_signing_keys(
+    conn: Conn, environment_id: EnvironmentId, sealed: bytes | None, previous: bytes | None
+) -> None:
+    await conn.execute(RESEAL_SIGNING_KEY, environment_id, sealed, previous)
 
 
 async def deleted_before(conn: Conn, age: timedelta) -> list[EnvironmentId]:

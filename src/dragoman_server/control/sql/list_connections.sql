@@ -1,10 +1,17 @@
--- An environment's living connections, the newest first; each filter that is given narrows.
-SELECT id, uuid, environment_id, integration_id, unique_key, provider, connection_id, connection_config, metadata, tags, end_user, webhook_url_override, errors, created_at, updated_at, last_fetched_at FROM control.live_connections
-WHERE environment_id = $1 AND ($2::text IS NULL OR connection_id = $2)
-    AND ($5::text IS NULL OR end_user ->> 'id' = $5) AND tags @> $7::jsonb
-    AND ($3::text IS NULL OR connection_id ILIKE $3 OR end_user ->> 'email' ILIKE $3
-        OR end_user ->> 'display_name' ILIKE $3)
-    AND (cardinality($4::text[]) = 0 OR unique_key = ANY ($4::text[]))
-    AND ($6::text IS NULL OR end_user -> 'organization' ->> 'id' = $6)
-    AND (NOT $8::boolean OR errors <> '[]')
-ORDER BY id DESC LIMIT $9 OFFSET $10
+-- An environment's living connections, the newest first; each filter that is given narrows. The page is cut from
+-- narrow rows, before anything wide is read.
+WITH page AS MATERIALIZED (
+    SELECT c.id AS row_id FROM control.connections c
+    WHERE c.environment_id = $1 AND c.deleted_at IS NULL AND ($2::text IS NULL OR c.connection_id = $2)
+        AND ($5::text IS NULL OR c.end_user ->> 'id' = $5) AND c.tags @> $7::jsonb
+        AND ($3::text IS NULL OR c.connection_id ILIKE $3 OR c.end_user ->> 'email' ILIKE $3
+            OR c.end_user ->> 'display_name' ILIKE $3)
+        AND (cardinality($4::text[]) = 0 OR c.integration_id IN (
+            SELECT i.id FROM control.integrations i
+            WHERE i.environment_id = $1 AND i.unique_key = ANY ($4::text[]) AND i.deleted_at IS NULL))
+        AND ($6::text IS NULL OR c.end_user -> 'organization' ->> 'id' = $6)
+        AND (NOT $8::boolean OR c.errors <> '[]')
+    ORDER BY c.id DESC LIMIT $9 OFFSET $10
+)
+SELECT id, uuid, environment_id, integration_id, unique_key, provider, connection_id, connection_config, metadata, tags, end_user, webhook_url_override, errors, created_at, updated_at, last_fetched_at FROM page JOIN control.live_connections ON id = row_id
+WHERE environment_id = $1 ORDER BY id DESC

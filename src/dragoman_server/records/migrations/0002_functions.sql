@@ -250,7 +250,7 @@ BEGIN
         WHILE v_from < v_to LOOP
             v_middle := (v_from + v_to) / 2;
             SELECT h.modified INTO v_at FROM records.records h
-                WHERE h.stream_id = s.stream_id AND h.seq >= v_middle AND h.environment_id = p_environment
+                WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq >= v_middle AND h.environment_id = p_environment
                 ORDER BY h.seq LIMIT 1;
             IF NOT FOUND OR v_at >= p_modified_after THEN
                 v_to := v_middle;
@@ -267,7 +267,7 @@ BEGIN
         WITH heads AS MATERIALIZED (
             SELECT h.seq, h.external_id, h.action, h.first_seen, h.modified, h.pruned, h.payload_seq, h.size
             FROM records.records h
-            WHERE h.stream_id = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
+            WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
             ORDER BY h.seq LIMIT p_limit
         ), sized AS (
             SELECT t.*, sum(t.size) OVER (ROWS UNBOUNDED PRECEDING) - t.size < p_bytes AS fits FROM heads t
@@ -287,7 +287,7 @@ BEGIN
         WITH heads AS MATERIALIZED (
             SELECT h.seq, h.external_id, h.action, h.first_seen, h.modified, h.pruned, h.payload_seq, h.size
             FROM records.records h
-            WHERE h.stream_id = s.stream_id AND h.seq > v_after AND h.action = 3 AND h.environment_id = p_environment
+            WHERE h.stream_id = s.stream_id AND h.stream_id + 1 = s.stream_id + 1 AND h.seq > v_after AND h.action = 3 AND h.environment_id = p_environment
             ORDER BY h.seq LIMIT p_limit + 1
         ), sized AS (
             SELECT t.*, count(*) OVER up_to_here AS n, sum(t.size) OVER up_to_here - t.size AS before
@@ -309,7 +309,7 @@ BEGIN
         SELECT h.* FROM (
             SELECT h.seq, h.external_id, h.action, h.first_seen, h.modified, h.pruned, h.payload_seq, h.size
             FROM records.records h
-            WHERE h.stream_id = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
+            WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
             ORDER BY h.seq LIMIT p_budget
         ) h
         WHERE h.action = ANY (p_actions) LIMIT p_limit + 1
@@ -330,7 +330,7 @@ BEGIN
         SELECT b.seq, NULL::text, 0::smallint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bytea
         FROM (
             SELECT h.seq FROM records.records h
-            WHERE h.stream_id = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
+            WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq > v_after AND h.environment_id = p_environment
             ORDER BY h.seq OFFSET p_budget - 1 LIMIT 1
         ) b
         WHERE b.seq < s.last_seq;

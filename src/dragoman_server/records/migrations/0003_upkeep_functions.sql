@@ -5,7 +5,7 @@ CREATE FUNCTION records.sweep_unseen(
     OUT swept int, OUT deleted int
 ) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_sort = off SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -22,7 +22,7 @@ BEGIN
     v_now := greatest(kit.now(), s.last_modified_at);
     WITH span AS MATERIALIZED (
         SELECT h.seq, h.rid, h.action, h.external_id FROM records.records h
-        WHERE h.stream_id = s.stream_id AND h.seq > g.position AND h.seq <= g.start_seq AND h.environment_id = p_environment
+        WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq > g.position AND h.seq <= g.start_seq AND h.environment_id = p_environment
         ORDER BY h.seq LIMIT p_limit
     ), doomed AS MATERIALIZED (
         SELECT s.stream_id, d.external_id, s.last_seq + row_number() OVER () AS new_seq FROM span d
@@ -54,7 +54,7 @@ CREATE FUNCTION records.prune(
     OUT pruned int, OUT has_more boolean
 ) LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_sort = off SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -74,7 +74,7 @@ BEGIN
     WITH old AS MATERIALIZED (
         SELECT s.stream_id, h.seq, h.payload_seq, h.external_id, h.size, row_number() OVER () AS n FROM (
             SELECT r.seq, r.payload_seq, r.external_id, r.size FROM records.records r
-            WHERE r.stream_id = s.stream_id AND r.seq > s.prune_floor AND r.seq <= p_until
+            WHERE r.stream_id = s.stream_id AND r.stream_id + 0 = s.stream_id AND r.seq > s.prune_floor AND r.seq <= p_until
                 AND (p_before IS NULL OR r.modified < p_before) AND r.pruned IS NULL
                 AND r.environment_id = p_environment
             ORDER BY r.seq LIMIT p_limit + 1
@@ -102,7 +102,7 @@ $$;
 -- Delete up to p_limit rows of contents that were swapped out or erased; nobody reads or writes them anymore.
 CREATE FUNCTION records.purge(p_environment int, p_stream_id bigint, p_limit int) RETURNS int LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-SET plan_cache_mode = force_generic_plan SET jit = off
+SET enable_sort = off SET plan_cache_mode = force_generic_plan SET jit = off
 AS $$
 DECLARE
     v_last bigint;
@@ -110,17 +110,19 @@ DECLARE
     v_total int := 0;
 BEGIN
     SELECT max(d.seq) INTO v_last FROM (SELECT p.seq FROM records.payloads p
-        WHERE p.stream_id = p_stream_id AND p.environment_id = p_environment ORDER BY p.seq LIMIT p_limit) d;
+        WHERE p.stream_id = p_stream_id AND p.seq > 0 AND p.environment_id = p_environment ORDER BY p.seq LIMIT p_limit) d;
     IF v_last IS NOT NULL THEN
         DELETE FROM records.payloads p
             WHERE p.stream_id = p_stream_id AND p.seq <= v_last AND p.environment_id = p_environment;
         GET DIAGNOSTICS v_total = ROW_COUNT;
     END IF;
     SELECT max(d.seq) INTO v_last FROM (SELECT h.seq FROM records.records h
-        WHERE h.stream_id = p_stream_id AND h.environment_id = p_environment ORDER BY h.seq LIMIT p_limit) d;
+        WHERE h.stream_id = p_stream_id AND h.stream_id + 0 = p_stream_id AND h.seq > 0
+            AND h.environment_id = p_environment
+        ORDER BY h.seq LIMIT p_limit) d;
     IF v_last IS NOT NULL THEN
         DELETE FROM records.records h
-            WHERE h.stream_id = p_stream_id AND h.seq <= v_last AND h.environment_id = p_environment;
+            WHERE h.stream_id = p_stream_id AND h.stream_id + 0 = p_stream_id AND h.seq <= v_last AND h.environment_id = p_environment;
         GET DIAGNOSTICS v_count = ROW_COUNT;
     END IF;
     RETURN v_total + v_count;
@@ -130,11 +132,11 @@ $$;
 -- Streams after p_key, at most p_window of them looked at, whose oldest unpruned row is older than p_before.
 CREATE FUNCTION records.prunable(p_key bigint, p_window int, p_before bigint)
 RETURNS TABLE (environment_id int, key bigint, old boolean) LANGUAGE sql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
 AS $$
     SELECT s.environment_id, s.key, s.prune_floor < s.last_seq AND coalesce((
             SELECT h.modified < p_before FROM records.records h
-            WHERE h.stream_id = s.stream_id AND h.seq > s.prune_floor AND h.environment_id = s.environment_id
+            WHERE h.stream_id = s.stream_id AND h.stream_id + 0 = s.stream_id AND h.seq > s.prune_floor AND h.environment_id = s.environment_id
             ORDER BY h.seq LIMIT 1), false)
     FROM (SELECT * FROM records.streams t WHERE t.key > p_key ORDER BY t.key LIMIT p_window) s
     ORDER BY s.key
@@ -143,7 +145,7 @@ $$;
 -- The payloads of a stream after a position of its feed, for a key rotation.
 CREATE FUNCTION records.sealed_after(p_environment int, p_key bigint, p_seq bigint, p_limit int)
 RETURNS TABLE (seq bigint, external_id text, stream_id bigint, payload_seq bigint, payload bytea) LANGUAGE sql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET jit = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
 AS $$
     SELECT h.seq, h.external_id, s.stream_id, h.payload_seq, (
             SELECT p.payload FROM records.payloads p
@@ -151,7 +153,7 @@ AS $$
     FROM records.streams s
     CROSS JOIN LATERAL (
         SELECT r.seq, r.external_id, r.payload_seq FROM records.records r
-        WHERE r.stream_id = s.stream_id AND r.seq > p_seq AND r.environment_id = p_environment
+        WHERE r.stream_id = s.stream_id AND r.stream_id + 0 = s.stream_id AND r.seq > p_seq AND r.environment_id = p_environment
         ORDER BY r.seq LIMIT p_limit
     ) h
     WHERE s.environment_id = p_environment AND s.key = p_key
