@@ -27,7 +27,9 @@ CLIENT = Client("app", "s3cret/+&", ("read", "write"))
 
 
 def asked(**changes: Any) -> authorization_code.Asked:
-    return authorization_code.Asked(**{"redirect_uri": "https://d.example/oauth/callback", "state": "st", "verifier": "v" * 43} | changes)
+    return authorization_code.Asked(
+        **{"redirect_uri": "https://d.example/oauth/callback", "state": "st", "verifier": "v" * 43} | changes
+    )
 
 
 def url_params(url: str) -> dict[str, str]:
@@ -64,7 +66,9 @@ def test_the_authorization_url_carries_the_s256_challenge_of_the_verifier() -> N
 
 
 def test_the_rfc_7636_example_verifier_gives_the_rfc_challenge() -> None:
-    assert pkce.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert (
+        pkce.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    )
 
 
 def test_pkce_stays_away_where_the_entry_disables_it() -> None:
@@ -120,12 +124,19 @@ def test_the_authorization_url_is_filled_from_the_connection_config() -> None:
         ({"token_request_auth_method": "custom"}, {"username": "app", "password": "s3cret/+&"}, None),
     ],
 )
-def test_the_client_authenticates_as_the_entry_says(keys: dict[str, Any], in_body: dict[str, str], header: str | None) -> None:
+def test_the_client_authenticates_as_the_entry_says(
+    keys: dict[str, Any], in_body: dict[str, str], header: str | None
+) -> None:
     request = authorization_code.token_request(
         {**ENTRY, **keys}, CLIENT, code="c", verifier="v", redirect_uri="https://d.example/cb", connection_config={}
     )
 
-    sent = {"grant_type": "authorization_code", "code": "c", "code_verifier": "v", "redirect_uri": "https://d.example/cb"}
+    sent = {
+        "grant_type": "authorization_code",
+        "code": "c",
+        "code_verifier": "v",
+        "redirect_uri": "https://d.example/cb",
+    }
     assert body_params(request) == sent | in_body
     authorization = dict(request.headers).get("authorization")
     assert (authorization and b64decode(authorization.removeprefix("Basic ")).decode()) == header
@@ -133,7 +144,12 @@ def test_the_client_authenticates_as_the_entry_says(keys: dict[str, Any], in_bod
 
 def test_a_token_request_prints_no_secret() -> None:
     request = authorization_code.token_request(
-        ENTRY, CLIENT, code="the-code", verifier="the-verifier", redirect_uri="https://d.example/cb", connection_config={}
+        ENTRY,
+        CLIENT,
+        code="the-code",
+        verifier="the-verifier",
+        redirect_uri="https://d.example/cb",
+        connection_config={},
     )
 
     assert "s3cret" not in repr((request, CLIENT))
@@ -159,9 +175,15 @@ def oauth(values: dict[str, Any]) -> Credential:
 
 
 def test_a_refresh_uses_refresh_params_and_the_refresh_url() -> None:
-    entry = {**ENTRY, "refresh_url": "https://id.example/renew", "refresh_params": {"grant_type": "refresh", "extra": "${credentials.refresh_token}"}}
+    entry = {
+        **ENTRY,
+        "refresh_url": "https://id.example/renew",
+        "refresh_params": {"grant_type": "refresh", "extra": "${credentials.refresh_token}"},
+    }
 
-    request = refresh_token.token_request(entry, CLIENT, credential=oauth({"refresh_token": "rt"}), connection_config={})
+    request = refresh_token.token_request(
+        entry, CLIENT, credential=oauth({"refresh_token": "rt"}), connection_config={}
+    )
 
     assert request.url == "https://id.example/renew"
     assert body_params(request)["grant_type"] == "refresh"
@@ -169,7 +191,9 @@ def test_a_refresh_uses_refresh_params_and_the_refresh_url() -> None:
 
 
 def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one() -> None:
-    values = refresh_token.renewed_values({"access_token": "a", "refresh_token": "old"}, answer_of({"access_token": "b"}))
+    values = refresh_token.renewed_values(
+        {"access_token": "a", "refresh_token": "old"}, answer_of({"access_token": "b"})
+    )
 
     assert values["refresh_token"] == "old"
     assert values["access_token"] == "b"
@@ -178,9 +202,16 @@ def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one() -> None:
 def test_client_credentials_send_the_connections_own_client() -> None:
     credential = Credential(AuthMode.OAUTH2_CC, {"client_id": "mine", "client_secret": "own"})
 
-    request = client_credentials.token_request(ENTRY, CLIENT, credential=credential, connection_config={"oauth_scopes": "x,y"})
+    request = client_credentials.token_request(
+        ENTRY, CLIENT, credential=credential, connection_config={"oauth_scopes": "x,y"}
+    )
 
-    assert body_params(request) == {"grant_type": "client_credentials", "scope": "x y", "client_id": "mine", "client_secret": "own"}
+    assert body_params(request) == {
+        "grant_type": "client_credentials",
+        "scope": "x y",
+        "client_id": "mine",
+        "client_secret": "own",
+    }
 
 
 @pytest.mark.parametrize("expires_in", [3600, "3600", 3600.0, "3600.0"])
@@ -230,7 +261,14 @@ def test_the_token_may_be_elsewhere_in_the_answer() -> None:
 
 def test_only_listed_texts_and_booleans_become_connection_config() -> None:
     entry = {**ENTRY, "token_response_metadata": ["instance_url", "team.id", "ok", "deep"]}
-    body = {"access_token": "a", "instance_url": "https://x", "team": {"id": "T1"}, "ok": True, "deep": {"a": 1}, "other": "no"}
+    body = {
+        "access_token": "a",
+        "instance_url": "https://x",
+        "team": {"id": "T1"},
+        "ok": True,
+        "deep": {"a": 1},
+        "other": "no",
+    }
 
     assert answer_of(body, entry=entry).metadata == {"instance_url": "https://x", "id": "T1", "ok": True}
 
@@ -242,7 +280,17 @@ def test_no_answer_whatever_breaks_the_parser(body: bytes, status: int) -> None:
     assert isinstance(answer, TokenAnswer | TokenRefusal)
 
 
-@given(st.dictionaries(st.sampled_from(["access_token", "expires_in", "expires_at", "refresh_token", "error"]), st.none() | st.booleans() | st.floats(allow_nan=True) | st.integers() | st.text(max_size=20) | st.lists(st.integers(), max_size=2)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["access_token", "expires_in", "expires_at", "refresh_token", "error"]),
+        st.none()
+        | st.booleans()
+        | st.floats(allow_nan=True)
+        | st.integers()
+        | st.text(max_size=20)
+        | st.lists(st.integers(), max_size=2),
+    )
+)
 def test_no_json_answer_breaks_the_parser(body: dict[str, Any]) -> None:
     raw = msgspec.json.encode(body)
 
@@ -255,7 +303,9 @@ def test_the_issuer_is_compared_exactly() -> None:
     assert not authorization_code.issuer_is_wrong(entry, {}, "https://id.example")
     assert authorization_code.issuer_is_wrong(entry, {}, "https://id.example/")
     assert not authorization_code.issuer_is_wrong(entry, {}, None)
-    assert authorization_code.issuer_is_wrong({**entry, "authorization_response_iss_parameter_supported": True}, {}, None)
+    assert authorization_code.issuer_is_wrong(
+        {**entry, "authorization_response_iss_parameter_supported": True}, {}, None
+    )
 
 
 @pytest.mark.parametrize("bad", [{}, {"apiKey": ""}, {"apiKey": 5}, {"apiKey": "x" * 1025}, {"apiKey": "a\nb"}])
