@@ -76,6 +76,19 @@ async def test_the_signing_key_is_stable_until_rotated_and_never_printed(control
     assert second.reveal() not in repr(second)
 
 
+async def test_the_previous_signing_key_still_counts_for_five_minutes(
+    control: Control, database_url: str, move_clock: MoveClock
+) -> None:
+    env = control.environment.id
+    first = await control.environments.signing_key(env)
+    second = await control.environments.rotate_signing_key(env)
+    assert await control.environments.signing_keys(env) == (second, first)
+
+    await move_clock(database_url, timedelta(minutes=6))
+
+    assert await control.environments.signing_keys(env) == (second, None)
+
+
 async def test_a_key_is_shown_once_and_authenticates_its_environment(control: Control) -> None:
     key, secret = await control.keys.create(
         control.account.id, "ci", environment_id=control.environment.id, scopes=["environment:mcp"]

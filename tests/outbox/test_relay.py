@@ -275,6 +275,34 @@ async def test_a_late_relay_cannot_undo_its_successor(
     assert recorder.keys() == ["a"]
 
 
+async def test_a_late_failure_does_not_end_its_successors_lease(
+    database: Database, database_url: str, move_clock: MoveClock
+) -> None:
+    recorder, third = Recorder(), Recorder()
+    entered, proceed = asyncio.Event(), asyncio.Event()
+
+    async def successor(facts: Sequence[StoredFact]) -> None:
+        entered.set()
+        await proceed.wait()
+        await recorder(facts)
+
+    async def slow(_facts: Sequence[StoredFact]) -> None:
+        await move_clock(database_url, timedelta(minutes=2))
+        tasks.append(asyncio.create_task(relay(database, successor).once()))
+        await entered.wait()
+        raise ValueError
+
+    tasks: list[asyncio.Task[float | None]] = []
+    await commit(database, fact("a"))
+    await relay(database, slow).once()
+    await move_clock(database_url, timedelta(seconds=10))
+    await relay(database, third).once()
+    proceed.set()
+    await asyncio.gather(*tasks)
+
+    assert (recorder.keys(), third.keys()) == (["a"], [])
+
+
 async def test_kinds_without_a_handler_here_are_left_alone(database: Database) -> None:
     recorder = Recorder()
     await commit(database, fact("a", kind="other"))

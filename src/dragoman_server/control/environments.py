@@ -150,10 +150,10 @@ class Environments:
         async def load() -> tuple[Secret, Secret | None] | None:
             async with lent(self._database, conn) as own:
                 sealed = await _store.signing_keys(own, environment_id)
-                if sealed is None:
-                    return None
-                items = [(one, b"") for one in sealed if one is not None]
-                opened = await self._vault.open_all(environment_id, PURPOSE, None, items, conn=conn)
+            if sealed is None:
+                return None
+            items = [(one, b"") for one in sealed if one is not None]
+            opened = await self._vault.open_all(environment_id, PURPOSE, None, items, conn=conn)
             return Secret(opened[0].decode()), Secret(opened[1].decode()) if len(opened) > 1 else None
 
         found = await load() if conn is not None else await self._signing_keys.get(str(environment_id), load)
