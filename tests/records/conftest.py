@@ -1,6 +1,6 @@
 import itertools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,3 @@ async def writer(records: Records, stream: StreamKey) -> Writer:
 def guest(records: Records, stream: StreamKey) -> Writer:
     """A writer that is no run (a webhook)."""
     return Writer(records, stream, None)
-
-
-Ids = Callable[[Sequence[dict[str, Any]]], list[str]]

@@ -1,8 +1,6 @@
-from typing import Any
-
 import pytest
 
-from dragoman_server.db import Database
+from dragoman_server.db.driver import connect
 from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.records import (
     Fence,
@@ -173,14 +171,12 @@ async def test_our_metadata_in_a_record_is_not_stored_twice(writer: Writer) -> N
     assert feed.records[0]["_nango_metadata"]["last_action"] == "ADDED"
 
 
-async def test_payloads_are_sealed_at_rest(writer: Writer, database: Database, database_url: str) -> None:
-    import asyncpg
-
+async def test_payloads_are_sealed_at_rest(writer: Writer, database_url: str) -> None:
     await writer.save(record("a", name="a very secret name"))
 
-    connection: Any = await asyncpg.connect(database_url)
-    stored = await connection.fetchval("SELECT payload FROM records.payloads")
-    await connection.close()
+    raw = await connect(database_url)
+    stored = (await raw.fetchrow("SELECT payload FROM records.payloads"))[0]
+    await raw.close()
     assert b"secret" not in stored
 
 
