@@ -174,7 +174,7 @@ class Store:
 
 
 def oauth_credential(token: str, now: datetime) -> Credential:
-    values = {"access_token": f"at-of-{token}", "refresh_token": token, "raw": {}}
+    values: dict[str, Any] = {"access_token": f"at-of-{token}", "refresh_token": token, "raw": {}}
     return Credential(AuthMode.OAUTH2, values, now + timedelta(seconds=LIFE))
 
 

@@ -27,9 +27,8 @@ CLIENT = Client("app", "s3cret/+&", ("read", "write"))
 
 
 def asked(**changes: Any) -> authorization_code.Asked:
-    return authorization_code.Asked(
-        **{"redirect_uri": "https://d.example/oauth/callback", "state": "st", "verifier": "v" * 43} | changes
-    )
+    given: dict[str, Any] = {"redirect_uri": "https://d.example/oauth/callback", "state": "st", "verifier": "v" * 43}
+    return authorization_code.Asked(**(given | changes))
 
 
 def url_params(url: str) -> dict[str, str]:

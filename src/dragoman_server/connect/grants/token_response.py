@@ -26,13 +26,13 @@ def parse(
     source = raw
     path = entry.get("alternate_access_token_response_path")
     if path and not _text(raw.get("access_token")):
-        found = dig(raw, str(path))
-        source = {**raw, **_mapping(found)} if isinstance(found, Mapping) else {**raw, "access_token": found}
+        found: object = dig(raw, str(path))
+        source = {**raw, **_mapping(found)} if isinstance(found, dict) else {**raw, "access_token": found}
     shape = _mapping(entry.get("token_response"))
     token = _text(dig(source, str(shape.get("token") or "access_token")))
     if token is None:
         return _refusal(status, raw)
-    wanted = entry.get("token_response_metadata") or []
+    wanted: list[str] = entry.get("token_response_metadata") or []
     if refreshing:
         wanted = entry.get("refresh_token_response_metadata") or wanted
     return TokenAnswer(
@@ -41,7 +41,7 @@ def parse(
         life=_life(entry, source, now),
         scope=_text(source.get("scope")),
         raw=raw,
-        metadata=pick(raw, cast("list[str]", wanted)),
+        metadata=pick(raw, wanted),
     )
 
 
@@ -88,7 +88,7 @@ def _decode(body: bytes) -> dict[str, Any] | None:
     return dict(pairs)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _mapping(value: Any) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
