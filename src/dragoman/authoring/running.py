@@ -20,13 +20,32 @@ _BLOCKING: dict[type[Any], type[Any]] = {}
 
 
 def run_function(
-    definition: FunctionDefinition, transport: Transport, run: Mapping[str, Any], input_: bytes | None
+    definition: FunctionDefinition,
+    transport: Transport,
+    run: Mapping[str, Any],
+    input_: bytes | None,
+    *,
+    last_act: bool = False,
 ) -> bytes | None:
-    """Run a function and return its answer as JSON (None for a sync); whatever it raises passes through."""
+    """Run a function and return its answer as JSON (None for a sync); whatever it raises passes through.
+
+    `last_act` says that the process ends right after: an event loop is then left as it is.
+    """
     coroutine = _run(definition, transport, run, input_)
-    if definition.is_async:
-        return asyncio.run(coroutine)
-    return run_now(coroutine)
+    if not definition.is_async:
+        return run_now(coroutine)
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if not last_act:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
 
 async def _run(

@@ -172,52 +172,83 @@ class Function(TypedDict):
     runs: NotRequired[str | None]
 
 
+class LogKind(TypedDict):
+    type: str
+    action: str
+
+
 class LogOperation(TypedDict):
     id: str
-    operation: str
-    state: str
+    operation: LogKind
+    state: Literal["waiting", "running", "success", "failed", "timeout", "cancelled"]
+    level: str
     created_at: str
-    started_at: NotRequired[str | None]
-    ended_at: NotRequired[str | None]
-    integration: NotRequired[str | None]
-    connection: NotRequired[str | None]
-    sync: NotRequired[str | None]
-    error: NotRequired[dict[str, JSON] | None]
+    ended_at: str | None
+    duration_ms: int | None
+    provider_config_key: str | None
+    connection_id: str | None
+    sync_name: str | None
+    function_name: str | None
+    meta: dict[str, JSON]
+    error: dict[str, JSON] | None
 
 
 class LogMessage(TypedDict):
     id: str
-    created_at: str
+    type: Literal["log", "http"]
     level: str
-    type: str
-    source: str
+    source: Literal["internal", "user"]
+    created_at: str
     message: str
-    meta: NotRequired[dict[str, JSON] | None]
+    meta: dict[str, JSON]
+
+
+class Cursor(TypedDict):
+    cursor: str | None
 
 
 class LogPage(TypedDict):
     data: list[LogOperation]
-    next_cursor: str | None
+    pagination: Cursor
 
 
 class MessagePage(TypedDict):
     data: list[LogMessage]
-    next_cursor: str | None
+    pagination: Cursor
+
+
+class DeliveryAttempt(TypedDict):
+    number: int
+    at: str
+    status: int | None
+    duration_ms: int
+    error: str | None
+    response_excerpt: str | None
 
 
 class WebhookDelivery(TypedDict):
     id: str
-    message_id: str
+    webhook_id: str
     type: str
-    state: str
+    state: Literal["pending", "success", "failed"]
     url: str
+    provider_config_key: str | None
+    connection_id: str | None
     attempts: int
+    last_status: int | None
+    last_error: str | None
+    destination_paused: bool
+    redelivery_of: str | None
     created_at: str
+    ended_at: str | None
+    next_attempt_at: str | None
+    body: NotRequired[str]
+    history: NotRequired[list[DeliveryAttempt]]
 
 
 class DeliveryPage(TypedDict):
     data: list[WebhookDelivery]
-    next_cursor: str | None
+    pagination: Cursor
 
 
 class DeploymentDifference(TypedDict):

@@ -4,7 +4,6 @@ import asyncio
 import io
 import logging
 import os
-import random
 import resource
 import socket
 import sys
@@ -47,6 +46,10 @@ class LateTransport:
     def log(self, level: str, message: str, meta: Mapping[str, Any] | None) -> None:
         self._transport().log(level, message, meta)
 
+    def leave_loop(self) -> None:
+        if isinstance(self.wire, LoopWire):
+            self.wire.leave()
+
 
 def serve(connection: socket.socket, folder: str, functions: Functions) -> None:
     """Wait for START, run what it names, send the outcome."""
@@ -63,7 +66,6 @@ def serve(connection: socket.socket, folder: str, functions: Functions) -> None:
         if session.closed:
             return
     head, body = session.started
-    random.seed()
     began, used = time.monotonic(), _cpu()
     outcome, output = _outcome(head, body, connection, session, folder, found, problem)
     outcome["wall_ms"] = round((time.monotonic() - began) * 1000, 3)
@@ -110,10 +112,13 @@ def _outcome(
     transport = LateTransport(connection, session, on_loop=definition.is_async)
     with _Capture(transport):
         try:
-            output = run_function(definition, transport, run, body[offset:] if head.get("has_input") else None)
+            output = run_function(
+                definition, transport, run, body[offset:] if head.get("has_input") else None, last_act=True
+            )
             answer: tuple[dict[str, Any], bytes] = {"ok": True, "has_output": output is not None}, output or b""
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # the author's code may raise anything
             answer = {"ok": False, "error": failure_of(error)}, b""
+        transport.leave_loop()
     if isinstance(transport.wire, LoopWire):
         connection.setblocking(True)
         transport.wire.flush()

@@ -148,6 +148,7 @@ class LoopWire:
         self._drained = asyncio.Event()
         self._drained.set()
         self._writing = False
+        self._left = False
         connection.setblocking(False)
         self._loop.add_reader(connection.fileno(), self._readable)
 
@@ -157,7 +158,7 @@ class LoopWire:
             await self._drained.wait()
 
     def write_soon(self, data: bytes) -> None:
-        if self._loop.is_closed():
+        if self._left:
             self._out += data
             return
         if not self._out:
@@ -183,8 +184,12 @@ class LoopWire:
             await happened
             thing.wake = None
 
+    def leave(self) -> None:
+        """The loop runs no more: from here on everything waits for `flush`."""
+        self._left = True
+
     def flush(self) -> None:
-        """Send what is left in place; the loop is gone."""
+        """Send what is left, in place."""
         if self._out:
             self._socket.sendall(self._out)
             self._out.clear()

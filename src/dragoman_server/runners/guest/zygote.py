@@ -42,6 +42,7 @@ class Zygote:
         self._problem: Exception | None = None
         self._mapped = 0
         self._count = 0
+        self._mounted = [f"/{name}" for name in _names("/") if name not in {"tmp", "proc"}]
         self._filter = bytes.fromhex(plan.get("child_filter", ""))
 
     def prepare(self) -> None:
@@ -125,8 +126,10 @@ class Zygote:
             lockdown.die_with_parent(parent)  # in a sealed one the namespace ends with its first process
         run.scratch(scratch)
         if plan["landlock"]:
-            own = [f"/proc/{os.getpid()}", "/proc/cpuinfo", "/proc/meminfo"] if plan["tier"] == "sealed" else []
-            lockdown.landlock([*plan["readable"], *own], [scratch] if scratch else [], devices=plan["devices"])
+            readable = plan["readable"]
+            if plan["tier"] == "sealed":  # all that was mounted is for reading, but /tmp and /proc have their own rules
+                readable = [*self._mounted, f"/proc/{os.getpid()}", "/proc/cpuinfo", "/proc/meminfo"]
+            lockdown.landlock(readable, [scratch] if scratch else [], devices=plan["devices"])
         lockdown.set_limits(limits, self._mapped)
         lockdown.hide_memory()
         lockdown.seccomp(self._filter)
@@ -161,13 +164,23 @@ class Zygote:
                 Exception
             ):  # whatever a wheel of the author's choice raises, its user meets it again
                 __import__(name)
+        with contextlib.suppress(Exception):  # pydantic imports most of itself at its first use
+            if "pydantic" in sys.modules:
+                import pydantic
+
+                pydantic.TypeAdapter(
+                    pydantic.create_model("Warm", id=(str, ...), other=(str | None, None))
+                ).json_schema()
 
     def _reap(self, descriptor: int) -> None:
         name, pid, scratch = self._children.pop(descriptor)
         os.close(descriptor)
         _, status, used = os.wait4(pid, 0)
         if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+            try:
+                os.rmdir(scratch)
+            except OSError:
+                shutil.rmtree(scratch, ignore_errors=True)
         self._send(
             {
                 "op": "exited",
@@ -192,6 +205,13 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
     return data, list(descriptors)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not os.path.islink(f"{folder}{name}")]
+    except OSError:
+        return []
 
 
 def _threads() -> int:

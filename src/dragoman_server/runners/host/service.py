@@ -90,7 +90,8 @@ class Warm:
 @dataclass(slots=True)
 class Running:
     cancelled: asyncio.Event
-    warm: Warm | None = None
+    spares: bool = True
+    """Whether another run like this one is to be expected."""
 
 
 class LocalRunnerHost:
@@ -152,7 +153,7 @@ class LocalRunnerHost:
     async def describe(self, bundle: BundleRef) -> dict[str, Any]:
         limits = DESCRIBE_LIMITS
         head = {"kind": "describe", "function": "", "run": {"integration": ""}}
-        outcome = await self._attempt(bundle, head, b"", limits, NoCalls(), Running(asyncio.Event()))
+        outcome = await self._attempt(bundle, head, b"", limits, NoCalls(), Running(asyncio.Event(), spares=False))
         match outcome:
             case Failed(error=error):
                 raise BundleError(error.message, payload=error.traceback)
@@ -220,7 +221,6 @@ class LocalRunnerHost:
         running: Running,
     ) -> RunOutcome:
         warm = await self._zygote(bundle)
-        running.warm = warm
         wanted = _limits(limits, warm.zygote)
         warm.runs += 1
         name = ""
@@ -304,12 +304,14 @@ class LocalRunnerHost:
             if not ended_well:
                 warm.zygote.kill_run(name)
             await connection.finish()
-            self._later(self._see_off(warm, name, ours_ended_well=ended_well, wanted=_limits(limits, warm.zygote)))
+            self._later(
+                self._see_off(warm, name, spare=ended_well and running.spares, wanted=_limits(limits, warm.zygote))
+            )
 
-    async def _see_off(self, warm: Warm, name: str, *, ours_ended_well: bool, wanted: Mapping[str, Any]) -> None:
+    async def _see_off(self, warm: Warm, name: str, *, spare: bool, wanted: Mapping[str, Any]) -> None:
         """Make sure the run's process ends; a zygote that cannot end it is ended itself. Fork the next one ahead."""
         zygote = warm.zygote
-        if zygote.mode == "ahead" and zygote.alive and warm.spare is None and not self._stopping and ours_ended_well:
+        if spare and zygote.alive and warm.spare is None and not self._stopping:
             with suppress(RunnerError):
                 made, connection = self._fork_now(warm, wanted)
                 warm.spare = Spare(made, connection, wanted)

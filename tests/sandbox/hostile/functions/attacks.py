@@ -56,7 +56,13 @@ def read_files(ctx: ActionContext, input: dict[str, Any]) -> list[str]:
     """The key file and its folder, the data folder, other deployments, the password file, the server's source."""
     reached: list[str] = []
     for path in input["paths"]:
-        for prefix in ("", "/proc/self/root", "/proc/1/root", "/proc/self/cwd/../../../../../..", f"/proc/{os.getppid()}/root"):
+        for prefix in (
+            "",
+            "/proc/self/root",
+            "/proc/1/root",
+            "/proc/self/cwd/../../../../../..",
+            f"/proc/{os.getppid()}/root",
+        ):
             full = prefix + path
             reached += tried(
                 lambda full=full: (full, Path(full).read_bytes()[:50]),
@@ -95,9 +101,14 @@ def connect_out(ctx: ActionContext, input: dict[str, Any]) -> list[str]:
         lambda: syscall(425, 8, ctypes.create_string_buffer(200)),
         lambda: socket.socketpair()[0].connect("\0" + input["abstract"]) or "connected by a pair",
         lambda: socket.socketpair()[0].bind("\0mine") or "bound a name",
-        lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", input["datagram"]) and "sent a datagram",
-        lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", "\0" + input["abstract_datagram"])
-        and "sent an abstract datagram",
+        lambda: (
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", input["datagram"])
+            and "sent a datagram"
+        ),
+        lambda: (
+            socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", "\0" + input["abstract_datagram"])
+            and "sent an abstract datagram"
+        ),
     )
 
 
@@ -144,7 +155,12 @@ def find_secrets(ctx: ActionContext, input: dict[str, Any]) -> list[str]:
 @action(integration="x")
 def change_the_kernel(ctx: ActionContext) -> list[str]:
     """/proc/sys and /sys, mounts, namespaces, roots, modules, keys, clocks."""
-    paths = ["/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger"]
+    paths = [
+        "/proc/sys/kernel/hostname",
+        "/proc/sys/kernel/core_pattern",
+        "/proc/sys/vm/drop_caches",
+        "/proc/sysrq-trigger",
+    ]
     text = ctypes.create_string_buffer(b"tmpfs")
     place = ctypes.create_string_buffer(b"/tmp")
     return tried(
