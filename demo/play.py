@@ -160,12 +160,15 @@ class Play:
         self.say(f"connect link: {session['connect_link'][:60]}…")
         with httpx.Client(follow_redirects=True, timeout=20) as browser:
             page = browser.get(session["connect_link"])
-            for _ in range(6):
-                form = first_form(page.text, str(page.url))
-                if form is None:
+            for _ in range(8):
+                form, link = first_form(page.text, str(page.url)), onward_link(page.text, str(page.url))
+                if form is not None:
+                    method, url, fields = form
+                    page = browser.get(url, params=fields) if method == "get" else browser.post(url, data=fields)
+                elif link is not None:
+                    page = browser.get(link)
+                else:
                     break
-                method, url, fields = form
-                page = browser.get(url, params=fields) if method == "get" else browser.post(url, data=fields)
                 if page.status_code >= 400:
                     raise RuntimeError(f"{page.url.path} answered {page.status_code}: {text_of(page.text)[:300]}")
         found = list(api.connections.list(integration_id=INTEGRATION))
@@ -233,7 +236,8 @@ class Play:
 
         self.until(found, "a search for `contacts` finds operations")
         for operation in api.logs.page(limit=5)["data"]:
-            self.say(f"{operation['created_at'][11:19]} {operation['operation']:<24} {operation['state']}")
+            kind = f"{operation['operation']['type']}:{operation['operation']['action']}"
+            self.say(f"{operation['created_at'][11:19]} {kind:<24} {operation['state']}")
             for message in api.logs.messages(operation["id"], page_size=3):
                 self.say(f"         {message['message'][:90]}")
                 break
@@ -312,6 +316,7 @@ class Play:
 
 _FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL | re.IGNORECASE)
 _INPUT = re.compile(r"<(?:input|button)\b([^>]*)>", re.IGNORECASE)
+_REFRESH = re.compile(r'<meta\b[^>]*http-equiv="refresh"[^>]*content="\d+;\s*url=([^"]+)"', re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'([a-zA-Z-]+)\s*=\s*"([^"]*)"')
 
 
@@ -328,6 +333,12 @@ def first_form(page: str, address: str) -> tuple[str, str, dict[str, str]] | Non
             fields.setdefault(given["name"], given.get("value", ""))
     url = urljoin(address, html.unescape(attributes.get("action", "")))
     return attributes.get("method", "get").lower(), url, fields
+
+
+def onward_link(page: str, address: str) -> str | None:
+    """Where a page sends the browser by itself."""
+    match = _REFRESH.search(page)
+    return None if match is None else urljoin(address, html.unescape(match[1]))
 
 
 def text_of(page: str) -> str:

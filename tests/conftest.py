@@ -16,6 +16,8 @@ from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
 
+pytest_plugins = ["tests.support.fixtures"]
+
 FAST = {
     "fsync": "off",
     "synchronous_commit": "off",

@@ -1,0 +1,31 @@
+"""Fixtures for tests that need the whole platform; `tests/conftest.py` imports them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.platform import RunningPlatform, make_data_dir, remove_data_dir, start_platform
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[RunningPlatform]:
+    """One `dragoman up` per test process, shared: make integrations and connections of your own names."""
+    folder = make_data_dir()
+    running = start_platform(folder / "data")
+    try:
+        yield running
+    finally:
+        running.stop()
+        remove_data_dir(folder)
+
+
+@pytest.fixture
+def own_platform() -> Iterator[RunningPlatform]:
+    """A `dragoman up` of the test's own, for tests that kill it."""
+    folder = make_data_dir()
+    running = start_platform(folder / "data")
+    try:
+        yield running
+    finally:
+        running.stop()
+        remove_data_dir(folder)
