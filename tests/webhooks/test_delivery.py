@@ -328,6 +328,10 @@ async def test_a_redelivery_is_a_delivery_of_its_own_with_the_same_message(stand
     assert (delivery.redelivery_of, delivery.state, delivery.message_id) == (first.id, "success", first.message_id)
     assert [r.headers["webhook-id"] for r in hook.requests] == [first.message_id] * 2
     assert body.encode() == hook.requests[1].body
+    await stand.logs.flush()
+    assert [(o["kind"], o["state"]) for o in await read_operations(stand.database)] == [
+        ("webhook:connection_create", "success")
+    ] * 2
 
 
 async def test_another_environment_sees_and_redelivers_nothing(stand: Stand) -> None:

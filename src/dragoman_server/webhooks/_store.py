@@ -148,7 +148,7 @@ async def list_deliveries(
 def _delivery(row: Row) -> Delivery:
     values: list[Any] = list(row)
     values[3] = redact_url(values[3])
-    values[15] = bool(values[15])
+    values[16] = bool(values[16])
     return Delivery(*values)
 
 

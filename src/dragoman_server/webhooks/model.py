@@ -67,6 +67,7 @@ class Delivery:
     type: str
     integration: str | None
     connection: str | None
+    connection_row_id: ConnectionRowId | None
     redelivery_of: DeliveryId | None
     state: str
     attempts: int

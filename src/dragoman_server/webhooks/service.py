@@ -141,6 +141,18 @@ class Webhooks:
         async with self._database.transaction() as conn:
             if not await _store.redeliver(conn, environment_id, delivery_id, new_id, give_up_after=rules.GIVE_UP_AFTER):
                 raise UnknownDeliveryError
+        if self._logs is not None:
+            made, _, body = await self.get(environment_id, new_id)
+            self._logs.start(
+                environment_id,
+                log_kind(json.loads(body)),
+                integration=made.integration,
+                connection=made.connection,
+                connection_row_id=made.connection_row_id,
+                meta={"message_id": made.message_id, "redelivery_of": str(delivery_id)},
+                operation_id=_store.operation_id(new_id),
+                waiting=True,
+            )
         if self._on_new is not None:
             self._on_new()
         return new_id

@@ -1,6 +1,6 @@
 -- A page of an environment's deliveries, newest first; reads only.
-SELECT d.id, d.environment_id, d.message_id, t.url, d.type, d.integration, d.connection, d.redelivery_of, d.state,
-    d.attempts, d.created_at, d.finished_at, CASE WHEN d.state = 'pending' THEN d.due_at END,
+SELECT d.id, d.environment_id, d.message_id, t.url, d.type, d.integration, d.connection, d.connection_row_id, d.redelivery_of,
+    d.state, d.attempts, d.created_at, d.finished_at, CASE WHEN d.state = 'pending' THEN d.due_at END,
     a.status, a.error, t.open_until > kit.now()
 FROM webhooks.deliveries d
 JOIN webhooks.destinations t ON t.id = d.destination_id AND t.environment_id = d.environment_id
