@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,7 +57,7 @@ def _family_cpu(root: int) -> float:
 @asynccontextmanager
 async def bench(
     *, limits: Mapping[str, QueueLimits] | None = None, settings: dict[str, str] | None = None, loops: bool = True
-) -> AsyncIterator[Bench]:
+) -> AsyncGenerator[Bench, None]:
     """Start everything on a scratch cluster with the product's own settings; leave nothing behind."""
     folder = Path(tempfile.mkdtemp(prefix="dgb-", dir="/tmp"))
     folder.chmod(0o755)  # noqa: ASYNC240

@@ -17,8 +17,8 @@ from dragoman_server.orchestrator.model import ClaimedTask, GroupKey, QueueLimit
 HOUR = timedelta(hours=1)
 
 
-def spec(connection: str, environment: int = 1, **more: bool) -> TaskSpec:
-    return TaskSpec("q", GroupKey(environment, connection), {"v": 1}, run_timeout=HOUR, **more)
+def spec(connection: str, environment: int = 1, *, interactive: bool = False) -> TaskSpec:
+    return TaskSpec("q", GroupKey(environment, connection), {"v": 1}, run_timeout=HOUR, interactive=interactive)
 
 
 async def flood(stack: Bench, *, tasks: int, task_seconds: float, probes: int) -> list[float]:
@@ -40,7 +40,7 @@ async def flood(stack: Bench, *, tasks: int, task_seconds: float, probes: int) -
     for n in range(probes):
         began = time.monotonic()
         await stack.engine.submit([spec(f"probe{n}")])
-        while f"probe{n}" not in started and time.monotonic() < began + 10:
+        while f"probe{n}" not in started and time.monotonic() < began + 10:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         waits.append((started.get(f"probe{n}", time.monotonic()) - began) * 1000)
         await asyncio.sleep(0.02)
@@ -63,7 +63,7 @@ async def round_robin(stack: Bench, *, groups: int = 1000, each: int = 10) -> fl
         await stack.engine.submit([spec(str(c), environment + 100) for c in range(groups // 10) for _ in range(each)])
     worker = Worker(stack.engine, "rr", {"q": 64}, handler)
     running = asyncio.create_task(worker.run())
-    while len(first) < groups:
+    while len(first) < groups:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     worker.stop()
     await running

@@ -1,7 +1,6 @@
 """What every engine must do, written against the port alone. A test class per engine inherits `EngineConformance`."""
 
 import asyncio
-
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import uuid4

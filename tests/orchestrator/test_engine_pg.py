@@ -1,11 +1,14 @@
 """What is particular to Postgres: several processes, crashes, lost answers, plans, upkeep."""
 
+# lost answers and hints without their poll are made by reaching inside:
+# pyright: reportPrivateUsage=false
+
 import asyncio
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,17 +20,18 @@ from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
 from dragoman_server.orchestrator.loops import Housekeeper, Vacuum
-from dragoman_server.orchestrator.model import Finish, GroupKey, QueueLimits, Succeeded
+from dragoman_server.orchestrator.model import ClaimedTask, Finish, GroupKey, QueueLimits, Succeeded
 from dragoman_server.orchestrator.pg import PgEngine, _store
+from dragoman_server.orchestrator.pg._store import BEGINNING, Want
 from tests.conftest import FAST
-from tests.orchestrator.conformance import done, drain, schedule, task
-from tests.orchestrator.conftest import PgWorld
+from tests.orchestrator.conformance import ENVIRONMENT_CAP, done, drain, schedule, task
+from tests.orchestrator.conftest import LIMITS, PgWorld
 
 SOON = timedelta(seconds=15)
 
 
 @asynccontextmanager
-async def running(engine: PgEngine, *, loops: bool = False) -> AsyncIterator[PgEngine]:
+async def running(engine: PgEngine, *, loops: bool = False) -> AsyncGenerator[PgEngine, None]:
     services = engine.services(loops=loops)
     async with asyncio.TaskGroup() as group:
         for service in services:
@@ -128,8 +132,24 @@ async def test_claimers_in_several_processes_never_exceed_a_cap_nor_take_a_task_
     await asyncio.gather(*(consume(e, f"w{n}{i}") for n, e in enumerate(engines) for i in range(2)))
 
     assert len(set(seen)) == len(seen) == 180
-    assert most == {"environment": 4, "connection": 2} or (most["environment"] <= 4 and most["connection"] <= 2)
+    assert most["environment"] <= 4
+    assert most["connection"] <= 2
     await asyncio.gather(*(d.close() for d in databases))
+
+
+async def test_a_claim_not_yet_committed_counts_against_the_cap(world: PgWorld) -> None:
+    engine = world.engine
+    limits = LIMITS["small"]
+    await engine.submit([task(f"m{n}", queue="small") for n in range(ENVIRONMENT_CAP)])
+
+    async with world.database.transaction() as conn:
+        got = await _store.claim(conn, "w1", [Want("small", 9, limits, BEGINNING, 64)], timedelta(seconds=6))
+        await engine.submit([task("a", queue="small")])  # its turn comes before those taken
+        meanwhile = await engine.claim("w2", {"small": 9})
+    afterwards = await engine.claim("w2", {"small": 9})
+
+    assert len(got["small"].tasks) == ENVIRONMENT_CAP
+    assert meanwhile == afterwards == []
 
 
 async def test_a_task_whose_claim_was_never_answered_goes_back_after_two_beats(world: PgWorld) -> None:
@@ -172,7 +192,7 @@ async def test_after_a_crash_of_postgres_nothing_is_lost_and_a_finish_waits_it_o
 
             assert await finishing == [True, True, True]
             assert await waiting is not None
-            rest = [t for t in claimed[5:]] + await drain(engine, "w", {"sync": 10})
+            rest = list(claimed[5:]) + await drain(engine, "w", {"sync": 10})
             assert await engine.finish([done(t) for t in rest]) == [True] * len(rest)
             results = [await engine.result(o.task_id) for o in outcomes]
             assert {r.attempt for r in results if r} == {1}
@@ -277,22 +297,25 @@ async def test_claim_reads_few_rows_of_a_deep_backlog(world: PgWorld) -> None:
     for environment in range(1, 21):
         await engine.submit([task(f"c{n % 5}", environment=environment) for n in range(250)])
 
+    await _flush_statistics(world.database)
     before = await _rows_read(world.url)
     claimed = await engine.claim("w", {"sync": 20})
-    await asyncio.sleep(0)
+    await _flush_statistics(world.database)
     after = await _rows_read(world.url)
 
     assert len(claimed) == 20
     assert after - before < 1000, "the claim reads the backlog instead of seeking through it"
 
 
+async def _flush_statistics(database: Database) -> None:
+    """Closing the pool makes its sessions report what they read."""
+    await database.close()
+    await database.open()
+
+
 async def _rows_read(url: str) -> int:
     raw = await connect(url)
     try:
-        await raw.execute("SELECT pg_stat_force_next_flush()")
-        for pid in await raw.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"):
-            await raw.execute("SELECT pg_stat_clear_snapshot()")
-            assert pid["pid"]
         row = await raw.fetchrow(
             "SELECT coalesce(sum(idx_tup_fetch + seq_tup_read), 0)::bigint AS n FROM pg_stat_user_tables"
             " WHERE relname = 'tasks'"
@@ -335,7 +358,7 @@ async def test_the_loops_run_a_schedule_and_return_a_dead_workers_task_by_themse
     assert first.group == again.group == GroupKey(1, "a")
 
 
-async def _claimed_by(worker: str, engine: PgEngine):
+async def _claimed_by(worker: str, engine: PgEngine) -> ClaimedTask:
     async with asyncio.timeout(20):
         while True:
             if got := await engine.claim(worker, {"sync": 1}):
