@@ -61,7 +61,7 @@ async def test_a_body_that_falls_silent_is_a_timeout_while_reading() -> None:
 
     async with raw_serving(silent) as base, client() as egress:
         with pytest.raises(UpstreamTimeoutError):
-            async with egress.request("GET", base, deadlines=SHORT) as answer:
+            async with egress.request("GET", base, deadlines=Deadlines(between_bytes=0.2)) as answer:
                 assert answer.status == 200
                 await answer.read()
 

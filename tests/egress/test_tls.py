@@ -85,7 +85,7 @@ async def secure(tmp_path: Path, handler: object, *, wants_client: bool = False)
     (tmp_path / "server.pem").write_text(own.certificate + own.key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(ca_file))
     context.load_cert_chain(tmp_path / "server.pem")
-    context.verify_mode = ssl.CERT_REQUIRED if wants_client else ssl.CERT_NONE
+    context.verify_mode = ssl.CERT_REQUIRED if wants_client else ssl.CERT_OPTIONAL
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -179,3 +179,26 @@ async def test_from_https_to_http_go_no_credentials_and_no_body(tmp_path: Path) 
                     pass
 
     assert seen == [False]
+
+
+async def test_a_client_certificate_does_not_follow_a_redirect_to_another_origin(tmp_path: Path) -> None:
+    async with secure(tmp_path, who) as elsewhere:
+
+        async def away(request: web.Request) -> web.Response:
+            return web.Response(status=302, headers={"Location": f"https://127.0.0.1:{elsewhere.port}/"})
+
+        (tmp_path / "first").mkdir()
+        async with secure(tmp_path / "first", away, wants_client=True) as first:
+            both = tmp_path / "both.pem"
+            both.write_text(elsewhere.authority.pem + first.authority.pem)
+            alice = first.authority.issue("alice")
+            async with (
+                client(ca_file=both) as egress,
+                egress.request(
+                    "GET",
+                    f"https://127.0.0.1:{first.port}/",
+                    follow_redirects=1,
+                    client_certificate=(alice.certificate, alice.key),
+                ) as answer,
+            ):
+                assert await answer.read() == b"nobody"

@@ -133,7 +133,8 @@ async def test_a_refused_credential_is_renewed_once_and_the_call_made_again(tmp_
 
     async def api(request: web.Request) -> web.Response:
         seen.append(f"{request.headers['Authorization']} {(await request.read()).decode()}")
-        return web.Response(status=401 if "old" in seen[-1] else 200)
+        echo = {"X-Echo": request.headers["Authorization"]}
+        return web.Response(status=401 if "old" in seen[-1] else 200, headers=echo)
 
     async with serving(api) as base, world(tmp_path, base) as w:
         w.credentials.tokens = ["old-token-1", "new-token-2"]

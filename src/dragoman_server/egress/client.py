@@ -355,6 +355,7 @@ class EgressClient:
         connection = response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = deadlines.between_bytes
+            connection.protocol.start_timeout()  # the timer under way still has the first byte's patience
         return response
 
     def _open_socket(self, info: tuple[Any, ...]) -> socket.socket:
