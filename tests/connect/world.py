@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,6 @@ from aiohttp import web
 
 from dragoman_server.connect.connecting import Connected, ConnectFailed
 from dragoman_server.connect.model import ConnectSession, RefreshFailed, SessionOptions
-from dragoman_server.connect.parts import Hooks, Parts, assemble
 from dragoman_server.connect.refresh import Timing
 from dragoman_server.control.accounts import Accounts
 from dragoman_server.control.connections import Connections
@@ -31,6 +30,7 @@ from dragoman_server.logs.service import Logs
 from dragoman_server.providers.catalogue import load_catalogue
 from dragoman_server.providers.model import Credential
 from dragoman_server.vault import KeyRing, Vault
+from tests.connect.parts import Hooks, Parts, assemble
 
 ENTRIES = {
     "acme": """
@@ -123,6 +123,7 @@ class AuthServer:
     calls: Counter[str] = field(default_factory=Counter[str])
     breaks: list[int] = field(default_factory=list[int])
     families: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     keys: set[str] = field(default_factory=lambda: {"good-key-123456"})
     seen: list[str] = field(default_factory=list[str])
 
@@ -144,6 +145,7 @@ class AuthServer:
         form = {k: str(v) for k, v in (await request.post()).items()}
         self.seen.append(form.get("client_id", ""))
         self.calls[form["grant_type"]] += 1
+        self.asked.set()
         if self.pause:
             await asyncio.sleep(self.pause)
         if self.breaks:
@@ -354,6 +356,13 @@ async def world(url: str, folder: Path, *, timing: Timing | None = None) -> Asyn
             account = await accounts.create("Acme")
             environment = await environments.create(account.id, "dev")
             yield World(url, folder, server, told, one, account, environment)
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something another process or the clock brings about."""
+    async with asyncio.timeout(20):
+        while not await true():
+            await asyncio.sleep(0.02)
 
 
 def params_of(url: str) -> dict[str, str]:

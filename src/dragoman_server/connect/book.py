@@ -11,11 +11,14 @@ from dragoman_server.connect.sealing import PURPOSE, decode_credential, encode_c
 from dragoman_server.db import Conn, Database, InvalidatedCache, Invalidations
 from dragoman_server.db.cache import announce
 from dragoman_server.kit.clock import Clock
+from dragoman_server.kit.errors import DragomanError, UnavailableError
 from dragoman_server.kit.ids import EnvironmentId
+from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.providers.model import AuthMode, Credential
 from dragoman_server.vault import Sealer, UnknownDataKeyError, Vault, data_key_of
 
 TOPIC = "connect.credentials"
+log = get_logger("connect")
 
 AfterRenewal = Callable[[Conn, CredentialKey, Mapping[str, Any]], Awaitable[None]]
 """Told in transaction B: the credential, and what its answer adds to the connection config."""
@@ -81,9 +84,19 @@ class PgBook:
         async with self._database.transaction() as conn:
             if not await _store.commit_renewal(conn, renewal, data_key_of(renewal.sealed)):
                 return False
-            await self._after_renewal(conn, renewal.key, renewal.config)
+            await self._tell_renewal(conn, renewal)
             await announce(conn, TOPIC, str(renewal.key))
         return True
+
+    async def _tell_renewal(self, conn: Conn, renewal: Renewal) -> None:
+        """A story that cannot be told must not cost the only valid token; a lost database is tried again as a whole."""
+        try:
+            async with conn.savepoint():
+                await self._after_renewal(conn, renewal.key, renewal.config)
+        except UnavailableError:
+            raise
+        except DragomanError as error:
+            log.warning("renewal_story_failed", credential=str(renewal.key), code=error.public_code)
 
     async def fail(self, key: CredentialKey, *, holder: UUID, used: bytes, failure: Failure) -> bool:
         async with self._database.transaction() as conn:

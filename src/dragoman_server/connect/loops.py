@@ -21,32 +21,43 @@ SWEEP_LIMIT = 1000
 
 
 class DueQueue:
-    """Renews credentials before anybody waits for them. Safe in many processes: the lease decides."""
+    """Renews credentials before anybody waits for them. Safe in many processes: the lease decides.
 
-    def __init__(self, *, book: PgBook, refresher: Refresher, at_once: int = 16, limit: int = 200) -> None:
+    A turn starts renewals and does not wait for them, so one slow provider never holds up the others; `drain` does.
+    """
+
+    def __init__(self, *, book: PgBook, refresher: Refresher, at_once: int = 64) -> None:
         self._book = book
         self._refresher = refresher
-        self._at_once = asyncio.Semaphore(at_once)
-        self._limit = limit
+        self._at_once = at_once
+        self._running: dict[CredentialKey, asyncio.Task[None]] = {}
 
     async def once(self) -> float | None:
-        """Renew what is due; 0.0 when there was a full batch."""
-        keys = await self._book.due(self._limit, rest=REST, idle=IDLE)
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(self._renew(key))
-        return 0.0 if len(keys) >= self._limit else None
+        """Start renewing what is due, as far as there is room."""
+        room = self._at_once - len(self._running)
+        if room <= 0:
+            return None
+        keys = await self._book.due(self._at_once, rest=REST, idle=IDLE)
+        for key in [k for k in keys if k not in self._running][:room]:
+            self._running[key] = asyncio.create_task(self._renew(key))
+        return None
+
+    async def drain(self) -> None:
+        """Wait for the renewals under way; each has its own deadline."""
+        while self._running:
+            await asyncio.wait(list(self._running.values()))
 
     async def _renew(self, key: CredentialKey) -> None:
-        async with self._at_once:
-            try:
-                stored = await self._book.read(key)
-                if stored is not None:
-                    await self._refresher.refresh(Wish(key, stored.version, stored.failures.attempts, ahead=True))
-            except DragomanError as error:  # counted and told where it happened; the others go on
-                log.info("background_refresh_failed", credential=str(key), code=error.public_code)
-            except Exception as error:  # a bug or a lost database with one credential must not stop the others
-                log.warning("background_refresh_broke", credential=str(key), error=type(error).__name__)
+        try:
+            stored = await self._book.read(key)
+            if stored is not None:
+                await self._refresher.refresh(Wish(key, stored.version, stored.failures.attempts, ahead=True))
+        except DragomanError as error:  # counted and told where it happened
+            log.info("background_refresh_failed", credential=str(key), code=error.public_code)
+        except Exception as error:  # a bug or a lost database: the credential stays due, the next turn tries again
+            log.warning("background_refresh_broke", credential=str(key), error=type(error).__name__)
+        finally:
+            del self._running[key]
 
 
 class Replay:
@@ -58,7 +69,11 @@ class Replay:
 
     async def once(self) -> float | None:
         for renewal in self._spill.waiting():
-            stored = await self._book.commit(renewal)
+            try:
+                stored = await self._book.commit(renewal)
+            except Exception as error:  # one that cannot be stored keeps its file and must not hold up the others
+                log.warning("spilled_answer_not_stored", credential=str(renewal.key), error=type(error).__name__)
+                continue
             self._spill.remove(renewal)
             log.info("spilled_answer_replayed", credential=str(renewal.key), stored=stored)
         return None

@@ -1,4 +1,4 @@
-"""How this part is put together; the composition root and the tests call `assemble`."""
+"""The part put together as the composition root does it, with stories the tests can listen to."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
