@@ -11,7 +11,9 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +27,8 @@ BASE_PACKAGES = (
 SYSTEM_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo")
 SYSTEM_FILES = ("/etc/ld.so.cache", "/etc/localtime")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+COPY_SECONDS = 7 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,17 @@ def copy_for(folder: Path, target: Path, owner: int | None) -> Path:
             if owner is not None:
                 os.chown(path, 0, owner)
         _put(making, target)
+    with suppress(OSError):
+        os.utime(target)
     return target
+
+
+def forget_old_copies(folder: Path) -> None:
+    """Remove the copies nobody started a runner from for a week."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if time.time() - path.stat().st_mtime > COPY_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

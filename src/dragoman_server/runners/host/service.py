@@ -85,6 +85,7 @@ class Warm:
     used: float
     runs: int = 0
     spare: Spare | None = None
+    ended: bool = False
 
 
 @dataclass(slots=True)
@@ -311,7 +312,7 @@ class LocalRunnerHost:
     async def _see_off(self, warm: Warm, name: str, *, spare: bool, wanted: Mapping[str, Any]) -> None:
         """Make sure the run's process ends; a zygote that cannot end it is ended itself. Fork the next one ahead."""
         zygote = warm.zygote
-        if spare and zygote.alive and warm.spare is None and not self._stopping:
+        if spare and zygote.alive and warm.spare is None and not warm.ended:
             with suppress(RunnerError):
                 made, connection = self._fork_now(warm, wanted)
                 warm.spare = Spare(made, connection, wanted)
@@ -347,7 +348,7 @@ class LocalRunnerHost:
         await self._make_room()
         uid = tiers.uid_for(int(bundle.environment_id)) if self._tier.tier is not Tier.OFF else None
         folder = bundle.folder
-        if uid is not None and self._tier.tier is Tier.CONTAINED:
+        if uid is not None:  # a user of its own could not read what only we may
             copy = self._stage / "bundles" / f"{int(bundle.environment_id)}-{bundle.deployment_id}"
             folder = await asyncio.to_thread(runtime.copy_for, bundle.folder, copy, uid)
         mounts = tiers.Mounts(folder, packages)
@@ -389,6 +390,7 @@ class LocalRunnerHost:
     async def _end(self, place: Place) -> None:
         warm = self._warm.pop(place, None)
         if warm is not None:
+            warm.ended = True
             if warm.spare is not None:
                 warm.spare.connection.close()
                 warm.spare = None
@@ -410,6 +412,7 @@ class LocalRunnerHost:
         stage.mkdir(parents=True, exist_ok=True)
         if apart:
             stage = tiers.shared_stage(stage)
+        runtime.forget_old_copies(stage / "bundles")
         return report, runtime.stage(stage, for_other_users=apart), stage
 
 

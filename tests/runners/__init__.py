@@ -1,0 +1,1 @@
+"""The runner host: protocol, runs over a real zygote, limits, dependencies."""
