@@ -1,9 +1,10 @@
 """P4: CPU per page of GET /records (pages of 100 and 1000 records of 500 bytes, sealed), without the HTTP server."""
 
 import argparse
-import asyncio
 import time
 import uuid
+
+import uvloop
 
 from benchmarks.p8_sync_save import sync_once
 from benchmarks.records_stack import ENVIRONMENT, STREAM, Figure, Stack, open_stack, show
@@ -36,7 +37,7 @@ async def run(count: int = 100_000) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100_000)
-    show(asyncio.run(run(parser.parse_args().count)))
+    show(uvloop.run(run(parser.parse_args().count)))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ Fetch, map and the sandbox are measured by the whole-platform benchmark; this is
 """
 
 import argparse
-import asyncio
 import time
 import uuid
 
 import msgspec
+import uvloop
 
 from benchmarks.records_stack import ENVIRONMENT, STREAM, Figure, Stack, open_stack, show
 from dragoman_server.kit.ids import RunId, uuid7
@@ -63,7 +63,7 @@ async def run(count: int = 100_000) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100_000)
-    show(asyncio.run(run(parser.parse_args().count)))
+    show(uvloop.run(run(parser.parse_args().count)))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A scratch Postgres, vault and records service for the records benchmarks, and CPU time over all their processes."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -74,11 +75,9 @@ def _family(root: int) -> list[int]:
 @asynccontextmanager
 async def open_stack() -> AsyncGenerator[Stack]:
     """Start everything on an empty cluster with the product's own settings; remove it at the end."""
-    import asyncio
-
-    folder = Path(tempfile.mkdtemp(prefix="dgb-", dir="/tmp"))
-    folder.chmod(0o755)
-    postgres = EmbeddedPostgres(folder / "pg")
+    folder = tempfile.mkdtemp(prefix="dgb-", dir="/tmp")
+    os.chmod(folder, 0o755)  # noqa: PTH101  (nothing else runs on this loop yet)
+    postgres = EmbeddedPostgres(Path(folder, "pg"))
     postgres.start()
     try:
         url = postgres.url("postgres")
@@ -91,7 +90,7 @@ async def open_stack() -> AsyncGenerator[Stack]:
         await vault.open()
         async with database.transaction() as conn:
             await vault.create_environment(conn, ENVIRONMENT)
-        while not invalidations.healthy():
+        while not invalidations.healthy():  # noqa: ASYNC110  (it has no signal to wait for)
             await asyncio.sleep(0.05)
         yield Stack(Records(database=database, vault=vault), database, postgres, invalidations)
         await invalidations.stop()

@@ -84,8 +84,8 @@ async def test_times_never_fall_along_the_feed_when_the_clock_does(
 ) -> None:
     await writer.save(record("a"))
     await move_clock(database_url, timedelta(hours=-5))
-    await writer.save(record("b"))
-    await writer.delete("a")
+    await writer.save(record("b"), record("c"))
+    await writer.delete("b")
 
     times = [r["_nango_metadata"]["last_modified_at"] for r in (await writer.feed()).records]
     assert times == sorted(times)

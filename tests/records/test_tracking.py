@@ -140,6 +140,8 @@ async def test_a_record_saved_while_closing_stays_or_comes_back(
     interrupted = Interrupted(database=database, vault=vault)
     interrupted.between = save
     await close(Writer(interrupted, writer.stream, writer.fence), rows=2)
+    untouched = next(r for r in (await writer.feed()).records if r["id"] == "r4")["_nango_metadata"]
+    assert untouched["first_seen_at"] == untouched["last_modified_at"]
     await save()
 
     feed = await writer.feed()

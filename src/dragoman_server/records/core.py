@@ -22,6 +22,8 @@ SLICE = 200
 SLICE_BYTES = 256 * 1024
 PART = 1000
 """Records per statement."""
+PART_BYTES = 4 * 1024 * 1024
+"""Bytes of records per statement: the driver copies them in one go."""
 _KEY = struct.Struct(">Q")
 
 

@@ -5,7 +5,7 @@ and compares again in a later statement (records.write), so that positions follo
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -23,9 +23,21 @@ from dragoman_server.records.canonical import (
     merge_raw,
     prepare,
 )
-from dragoman_server.records.core import PART, Breather, Core, place_of, writer_of
+from dragoman_server.records.core import PART, PART_BYTES, Breather, Core, place_of, writer_of
 from dragoman_server.records.errors import CheckpointConflictError, ConnectionErasedError, StaleAttemptError
 from dragoman_server.records.model import DeleteResult, Fence, Merging, SaveResult, StreamKey
+
+
+def _parts(prepared: Sequence[Prepared]) -> Iterator[Sequence[Prepared]]:
+    """Cut a batch into what one statement carries."""
+    start = size = 0
+    for index, item in enumerate(prepared):
+        if index > start and (index - start == PART or size + len(item.raw) > PART_BYTES):
+            yield prepared[start:index]
+            start, size = index, 0
+        size += len(item.raw)
+    if start < len(prepared):
+        yield prepared[start:]
 
 
 class _RepeatedBatchError(Exception):
@@ -59,7 +71,7 @@ class Saving(Core):
             return msgspec.json.decode(stored, type=SaveResult)
         not_after = await self._not_after(environment_id, stream, merging)
         work = _Save(environment_id, fence, batch, stream, not_after)
-        parts = [prepared[i : i + PART] for i in range(0, len(prepared), PART)]
+        parts = list(_parts(prepared))
         looked = await self._look(work, parts)
         quiet = all(not seen.changed and not seen.tracked for seen in looked)
         if quiet and body is None and not facts:
@@ -274,7 +286,7 @@ class Saving(Core):
         current = {external_id: raw for (external_id, _), raw in zip(live, opened, strict=True)}
         merged = [(i, merge_raw(current[i], raw)) for i, raw in changes if i in current]
         prepared = await self._prepare(environment_id, merged)
-        parts = [prepared[i : i + PART] for i in range(0, len(prepared), PART)]
+        parts = list(_parts(prepared))
         looked: list[_store.Looked] = []
         for part in parts:
             seen = await self._look_up(work, part, conn)
