@@ -58,6 +58,19 @@ class DataFolder:
         """Unpacked bundles and installed dependencies; safe to delete."""
         return self.root / "runtime"
 
+    def lock(self) -> int:
+        """Hold the folder for this process until it ends; raise BlockingIOError when another one does."""
+        import fcntl
+        import os
+
+        descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
     def make(self) -> None:
         """Make the folders; private to their owner (as root the database's and functions' users may pass through)."""
         import os

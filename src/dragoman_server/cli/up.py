@@ -25,6 +25,10 @@ def up(data_dir: Path, port: int, api_workers: int) -> None:
     folder = DataFolder(data_dir.absolute())
     folder.make()
     try:
+        folder.lock()
+    except BlockingIOError:
+        fail(f"Another `dragoman up` runs on {folder.root}: stop it, or choose another --data-dir.")
+    try:
         listener = listen(settings.bind, port)
     except OSError as error:
         fail(str(error))
