@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman_server.kit.ids import EnvironmentId
+from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId
 from dragoman_server.providers.model import AuthMode, Credential, Provider
 from dragoman_server.providers.rendering import build_request
 from dragoman_server.proxy import ProxyRequest, Target
@@ -96,8 +96,9 @@ def test_what_is_kept_is_bounded() -> None:
 
     for number in range(2100):
         other = replace(
-            target, connection=AConnection(id=number, connection_config=target.connection.connection_config)
-        )  # type: ignore[arg-type]
+            target,
+            connection=AConnection(id=ConnectionRowId(number), connection_config=target.connection.connection_config),
+        )
         preparer.render(PROVIDER, other, credential, application, ProxyRequest("GET", "/"), None)
 
     assert len(preparer._kept) == 2048  # pyright: ignore[reportPrivateUsage]
