@@ -20,7 +20,11 @@ def main() -> int:
     for lock in ROOT.rglob("package-lock.json"):
         if "node_modules" in lock.parts:
             continue
-        wrong += [f"{lock.relative_to(ROOT)}: names an address ({w})" for w in ('"resolved": "http', *REGISTRIES) if w in lock.read_text("utf-8")]
+        wrong += [
+            f"{lock.relative_to(ROOT)}: names an address ({w})"
+            for w in ('"resolved": "http', *REGISTRIES)
+            if w in lock.read_text("utf-8")
+        ]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["server"]]
     wrong += _missing("server.txt", wanted)
@@ -31,7 +35,11 @@ def main() -> int:
 
 
 def _missing(name: str, wanted: list[str]) -> list[str]:
-    held = {line.partition("==")[0].lower().replace("_", "-").partition("[")[0] for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines() if "==" in line}
+    held = {
+        line.partition("==")[0].lower().replace("_", "-").partition("[")[0]
+        for line in (ROOT / "requirements" / name).read_text("utf-8").splitlines()
+        if "==" in line
+    }
     asked = {re.split(r"[\[><=; ]", w, maxsplit=1)[0].lower().replace("_", "-") for w in wanted}
     return [f"{name}: {one} is missing; run `make lock`" for one in sorted(asked - held)]
 

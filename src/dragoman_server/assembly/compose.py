@@ -31,6 +31,7 @@ from dragoman_server.connect.spill import Spill
 from dragoman_server.connect.verification import Verifier
 from dragoman_server.control.loops import Purger, Toucher
 from dragoman_server.control.sealed import sealed_tables
+from dragoman_server.control.tasks import ACTION_QUEUE, SYNC_QUEUE
 from dragoman_server.db import Database, Invalidations
 from dragoman_server.egress import EgressClient, EgressRules
 from dragoman_server.flows.actions import Actions
@@ -49,7 +50,6 @@ from dragoman_server.gate.calls import Gate
 from dragoman_server.jobs.consumer import Consumer
 from dragoman_server.jobs.loading import Loader, RunLimits
 from dragoman_server.jobs.model import RunTarget
-from dragoman_server.jobs.payloads import ACTION_QUEUE, SYNC_QUEUE
 from dragoman_server.jobs.run_action import ActionRunner
 from dragoman_server.jobs.run_sync import SyncRunner
 from dragoman_server.kit.clock import SystemClock

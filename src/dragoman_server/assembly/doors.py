@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
+
 from dragoman_server.api import (
     action_routes,
     connect_page,
@@ -95,6 +97,20 @@ def build_front(parts: Doors) -> App:
     async def authenticate(scope: Mapping[str, Any], wanted: str) -> Principal:
         return await authenticator.check(scope, demands[wanted])
 
+    targets = Targets(integration=parts.integrations.get, connection=parts.connections.get)
+    proxy: App = ProxyDoor(proxy=parts.proxy, find_target=targets.find, authenticate=authenticate)
+    records: App = RecordsDoor(
+        records=parts.records, authenticate=authenticate, find_connection=parts.connections.get, clock=parts.clock
+    )
+    if parts.edition == "auth":
+        records = _disabled
+    hot: dict[str, App] = {"/proxy/": proxy, "/records": records, "/records/": records}
+    return Front(rest=build_api(parts, authenticator), hot=hot)
+
+
+def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
+    """Return the ordinary routes."""
+
     async def ready() -> tuple[bool, dict[str, Any]]:
         return await readiness(parts)
 
@@ -144,14 +160,7 @@ def build_front(parts: Doors) -> App:
             webhook_routes.routes(webhooks=parts.webhooks),
         ],
     )
-    targets = Targets(integration=parts.integrations.get, connection=parts.connections.get)
-    proxy: App = ProxyDoor(proxy=parts.proxy, find_target=targets.find, authenticate=authenticate)
-    records: App = RecordsDoor(
-        records=parts.records, authenticate=authenticate, find_connection=parts.connections.get, clock=parts.clock
-    )
-    if parts.edition == "auth":
-        records = _disabled
-    return Front(rest=app, hot={"/proxy/": proxy, "/records": records, "/records/": records})
+    return app
 
 
 async def _disabled(_scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID
 from dragoman_server import outbox
 from dragoman_server.control import Connections, Functions, Integrations, Runs
 from dragoman_server.control.model import Connection, FunctionVersion
+from dragoman_server.control.tasks import ACTION_QUEUE, ActionPayload, as_payload
 from dragoman_server.db import Database
 from dragoman_server.flows.lookup import connection_or_refuse
-from dragoman_server.jobs.payloads import ACTION_QUEUE, ActionPayload, as_payload
 from dragoman_server.kit.errors import ConflictError, DragomanError, NotFoundError, Reaction
 from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId
 from dragoman_server.logs import Logs, Operation

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from dragoman_server.control.model import Connection, EndUser, Sync
-from dragoman_server.jobs.model import Prepared
 from dragoman_server.kit.ids import RunId
 from dragoman_server.outbox import Fact
 from dragoman_server.records.model import Totals
@@ -32,7 +31,7 @@ def reference(connection: Connection) -> ConnectionRef:
 
 def sync_facts(
     *,
-    prepared: Prepared,
+    connection: Connection,
     sync: Sync,
     run_id: RunId,
     totals: Mapping[str, Totals],
@@ -45,7 +44,7 @@ def sync_facts(
     error: Mapping[str, Any] | None,
 ) -> Sequence[Fact]:
     """One message a model: how many records changed, or how it failed."""
-    connection = reference(prepared.connection)
+    told = reference(connection)
     common: dict[str, Any] = {
         "sync_name": sync.function_name,
         "sync_variant": sync.variant,
@@ -57,7 +56,7 @@ def sync_facts(
         upstream: Mapping[str, Any] = error.get("upstream") or {}
         return [
             fact_for_sync_error(
-                connection,
+                told,
                 str(run_id),
                 model=model,
                 error_type=str(error.get("code")),
@@ -75,7 +74,7 @@ def sync_facts(
         counted = totals.get(label) or totals.get(model) or Totals()
         facts.append(
             fact_for_sync(
-                connection,
+                told,
                 str(run_id),
                 model=model,
                 modified_after=started_at,

@@ -10,7 +10,7 @@ from uuid import UUID
 from dragoman_server.control import Syncs
 from dragoman_server.control.model import Sync
 from dragoman_server.control.syncs import interval_of, is_scheduled
-from dragoman_server.jobs.payloads import SYNC_QUEUE, SyncPayload, as_payload
+from dragoman_server.control.tasks import SYNC_QUEUE, SyncPayload, as_payload
 from dragoman_server.kit.ids import EnvironmentId, SyncId
 from dragoman_server.orchestrator.model import GroupKey, RetryPolicy, ScheduleSpec, TaskSpec
 from dragoman_server.orchestrator.port import Engine

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, assert_never
 
 from dragoman_server.control.model import RunState
+from dragoman_server.control.tasks import ActionPayload, environment_of, read_action
 from dragoman_server.jobs.loading import Loader, RunLimits, context_of
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, is_retryable, log_error
-from dragoman_server.jobs.payloads import ActionPayload, environment_of, read_action
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, OperationId, RunId
 from dragoman_server.logs import Logs, Operation

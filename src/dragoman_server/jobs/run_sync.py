@@ -9,12 +9,12 @@ import msgspec
 
 from dragoman_server import outbox
 from dragoman_server.control import Connections, Runs, Syncs
-from dragoman_server.control.model import Run, RunEnd, RunStart, RunState, Sync, declared_models
+from dragoman_server.control.model import Connection, Run, RunEnd, RunStart, RunState, Sync, declared_models
+from dragoman_server.control.tasks import environment_of, read_sync
 from dragoman_server.db import Conn, Database
 from dragoman_server.jobs.loading import FunctionDisabledError, FunctionGoneError, Loader, RunLimits, context_of
 from dragoman_server.jobs.model import Prepared, RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, log_error
-from dragoman_server.jobs.payloads import environment_of, read_sync
 from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId, SyncId
 from dragoman_server.logs import Logs, Operation
 from dragoman_server.logs.operation import new_operation_id
@@ -30,7 +30,7 @@ class SyncFacts(Protocol):
     def __call__(
         self,
         *,
-        prepared: Prepared,
+        connection: Connection,
         sync: Sync,
         run_id: RunId,
         totals: Mapping[str, Totals],
@@ -179,7 +179,7 @@ class SyncRunner:
             await self._note_errors(conn, sync, operation, failed=state == "failed")
             if state != "cancelled":
                 facts = self._facts(
-                    prepared=prepared,
+                    connection=prepared.connection,
                     sync=sync,
                     run_id=run.id,
                     totals=totals,

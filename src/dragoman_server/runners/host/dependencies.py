@@ -11,16 +11,18 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
 from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.runners.errors import DependencyError
 from dragoman_server.runners.guest import frames
-from dragoman_server.runners.host import runtime
+from dragoman_server.runners.host import runtime, tiers
 
 log = get_logger("runners")
 
@@ -56,10 +58,9 @@ class Settings(Protocol):
 class Dependencies:
     """Installs into, and finds in, `folder`."""
 
-    def __init__(self, folder: Path, settings: Settings, made: runtime.Runtime | None) -> None:
+    def __init__(self, folder: Path, settings: Settings) -> None:
         self._folder = folder
         self._settings = settings
-        self._made = made
         self._under_way: dict[str, asyncio.Task[Path]] = {}
 
     async def installed(self, bundle: Path) -> Path | None:
@@ -90,52 +91,64 @@ class Dependencies:
         return target / "site"
 
     def _install_now(self, requirements: list[str], target: Path) -> None:
-        making = target.with_name(f".{target.name}-{os.getpid()}")
-        shutil.rmtree(making, ignore_errors=True)
-        site = making / "site"
-        site.mkdir(parents=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o755)
+        making = Path(tempfile.mkdtemp(prefix="dragoman-install-"))
         making.chmod(0o755)
-        lock = making / "lock.txt"
-        lock.write_text("\n".join(requirements) + "\n")
-        home = making / "home"
-        home.mkdir()
         try:
+            site, home, lock = making / "site", making / "home", making / "lock.txt"
+            site.mkdir()
+            home.mkdir()
+            lock.write_text("\n".join(requirements) + "\n")
+            lock.chmod(0o644)
             self._run_installer(lock, site, home)
+            self._check(site)
             shutil.rmtree(home, ignore_errors=True)
-            size = sum(path.lstat().st_size for path in site.rglob("*"))
-            if size > self._settings.dependency_bytes:
-                limit = self._settings.dependency_bytes // 2**20
-                raise DependencyError(
-                    f"The project's packages take {size // 2**20} MB, more than the {limit} MB allowed."
-                )
-            for name in ("dragoman", "dragoman_server"):
-                if (site / name).exists():
-                    raise DependencyError(f"The project's lock installs `{name}`, which the platform itself provides.")
             _tidy(site)
             _give_back(making)
-            (making / ".complete").touch()
+            arriving = target.with_name(f".{target.name}-{os.getpid()}")
+            shutil.rmtree(arriving, ignore_errors=True)
+            shutil.move(making, arriving)
+            (arriving / ".complete").touch()
             with suppress(OSError):
-                making.rename(target)
+                arriving.rename(target)
+            shutil.rmtree(arriving, ignore_errors=True)  # still there only if another process was quicker
             if not (target / ".complete").exists():
                 raise DependencyError("The project's packages could not be put in place.")
         finally:
             shutil.rmtree(making, ignore_errors=True)
         self._shrink(keep=target)
 
+    def _check(self, site: Path) -> None:
+        size = sum(path.lstat().st_size for path in site.rglob("*"))
+        if size > self._settings.dependency_bytes:
+            limit = self._settings.dependency_bytes // 2**20
+            raise DependencyError(f"The project's packages take {size // 2**20} MB, more than the {limit} MB allowed.")
+        for name in ("dragoman", "dragoman_server"):
+            if (site / name).exists():
+                raise DependencyError(f"The project's lock installs `{name}`, which the platform itself provides.")
+
     def _run_installer(self, lock: Path, site: Path, home: Path) -> None:
-        environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)} | dict(
-            self._settings.installer_environment
-        )
+        environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
+        environment |= self._settings.installer_environment
         environment |= {"HOME": str(home), "PATH": "/usr/bin:/bin", "TMPDIR": str(home)}
-        user: int | None = None
-        if os.geteuid() == 0 and self._usable_by_others():
-            user = INSTALLER_UID
+        user = INSTALLER_UID if os.geteuid() == 0 else None
+        installer, more = self._installer(for_other_users=user is not None)
+        environment |= more
+        if user is not None:
             for path in (site, home):
                 os.chown(path, user, user)
         command = [
-            *self._installer(), "--require-hashes", "--only-binary", ":all:", "--no-deps", "--target", str(site), "-r", str(lock),
-        ]  # fmt: skip
+            *installer,
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-deps",
+            "--target",
+            str(site),
+            "-r",
+            str(lock),
+        ]
         try:
             ran = subprocess.run(
                 command,
@@ -156,30 +169,40 @@ class Dependencies:
         if ran.returncode:
             raise DependencyError(f"The project's packages cannot be installed: {_last_words(ran.stderr)}")
 
-    def _installer(self) -> list[str]:
-        if find_pip():
+    def _installer(self, *, for_other_users: bool) -> tuple[list[str], dict[str, str]]:
+        """The command, and what it needs in its environment. Root hands it to a user who may not reach our own Python."""
+        options = [
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-cache-dir",
+            "--no-compile",
+            "--no-warn-script-location",
+        ]
+        pip = find_spec("pip")
+        if pip is not None and pip.origin is not None:
+            folder = Path(pip.origin).parent
+            python, environment = runtime.this_interpreter(), dict[str, str]()
+            if for_other_users:
+                stage = tiers.shared_stage(self._folder)
+                python = runtime.for_any_user(stage, python)
+                folder = runtime.packages_for_any_user(stage, folder)
+            if python.library_path is not None:
+                environment["LD_LIBRARY_PATH"] = python.library_path
+            environment["PYTHONPATH"] = str(folder.parent)
+            return [str(python.executable), "-S", "-B", "-P", "-m", "pip", *options], environment
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+        if uv is not None and (not for_other_users or runtime.reachable(Path(uv))):
             return [
-                sys.executable,
-                "-I",
-                "-m",
+                uv,
                 "pip",
                 "install",
                 "--quiet",
-                "--disable-pip-version-check",
-                "--no-cache-dir",
-                "--no-compile",
-            ]
-        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-        if uv is not None:
-            return [uv, "pip", "install", "--quiet", "--no-cache", "--python", sys.executable]
+                "--no-cache",
+                "--python",
+                str(runtime.this_interpreter().executable),
+            ], {}
         raise DependencyError("This server has neither pip nor uv to install a project's packages with.")
-
-    def _usable_by_others(self) -> bool:
-        return (
-            runtime.reachable(self._folder)
-            and runtime.reachable(Path(sys.executable))
-            and runtime.reachable(Path(sys.prefix) / "lib")
-        )
 
     def _shrink(self, *, keep: Path) -> None:
         """Forget what was used longest ago until the cache fits."""
@@ -226,12 +249,6 @@ def parse_lock(text: str) -> list[str]:
             continue
         requirements.append(f"{match.group(1)}=={match.group(2)}{f' ; {marker}' if marker else ''} {' '.join(hashes)}")
     return requirements
-
-
-def find_pip() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("pip") is not None
 
 
 def _read(lock: Path) -> str:

@@ -77,9 +77,29 @@ def stage(cache: Path, *, for_other_users: bool) -> Runtime:
         _open_to_all(making)
         _put(making, folder)
     interpreter = this_interpreter()
-    if for_other_users and not all(reachable(path) for path in (interpreter.executable, *interpreter.folders)):
-        interpreter = _stage_interpreter(cache, interpreter)
-    return Runtime(folder, interpreter)
+    return Runtime(folder, for_any_user(cache, interpreter) if for_other_users else interpreter)
+
+
+def for_any_user(cache: Path, found: Interpreter) -> Interpreter:
+    """`found` where every user can reach it, else a copy in `cache`."""
+    if all(reachable(path) for path in (found.executable, *found.folders)):
+        return found
+    return _stage_interpreter(cache, found)
+
+
+def packages_for_any_user(cache: Path, package: Path) -> Path:
+    """A package's folder where every user can reach it, else a copy in `cache`."""
+    if reachable(package):
+        return package
+    key = hashlib.sha256(f"{package}\0{package.stat().st_mtime_ns}".encode()).hexdigest()[:20]
+    folder = cache / f"package-{key}"
+    if not folder.is_dir():
+        making = cache / f".package-{os.getpid()}"
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.copytree(package, making / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        _open_to_all(making)
+        _put(making, folder)
+    return folder / package.name
 
 
 def this_interpreter() -> Interpreter:

@@ -119,7 +119,7 @@ class LocalRunnerHost:
     async def open(self) -> None:
         """Find the tier and stage the runtime."""
         self._tier, self._runtime, self._stage = await asyncio.to_thread(self._prepare_machine)
-        self._dependencies = Dependencies(self._stage / "dependencies", self._settings, self._runtime)
+        self._dependencies = Dependencies(self._stage / "dependencies", self._settings)
         log.info("sandbox", **{"tier": self._tier.tier or "none", **self._tier.details})
 
     async def close(self) -> None:

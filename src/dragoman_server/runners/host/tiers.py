@@ -116,7 +116,7 @@ def sealed_command(
     command += ["--proc", "/proc", "--perms", "0755", "--tmpfs", "/dev"]
     for device in runtime.DEVICES:
         command += ["--dev-bind", device, device]
-    command += ["--remount-ro", "/dev"]  # noqa: S108 - the sandbox's own
+    command += ["--remount-ro", "/dev"]
     command += ["--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(seccomp), "--"]  # noqa: S108 - the sandbox's own
     return [*command, *python_command(made, Path(f"{INSIDE}/sdk"), control)]
 

@@ -1,4 +1,7 @@
-"""What travels in a task: versioned, so that the previous release's tasks still run. A newer version is refused."""
+"""What travels in a task that runs a function, from whoever submits it (`flows`) to whoever runs it (`jobs`).
+
+Versioned, so that the previous release's tasks still run; a newer version is refused.
+"""
 
 from collections.abc import Mapping
 from typing import Any
