@@ -127,7 +127,7 @@ def files_of(root: Path) -> Iterator[Path]:
 
 
 def manifest_of(root: Path, *, timeout: float = 120) -> dict[str, Any]:
-    """Import the project in a process of its own and describe it; raises DefinitionError with the author's traceback."""
+    """Import the project in a process of its own and describe it; a DefinitionError has the author's traceback."""
     ran = subprocess.run(
         [sys.executable, "-P", "-B", "-m", "dragoman.bundling", str(root)],
         capture_output=True,

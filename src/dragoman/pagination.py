@@ -33,6 +33,8 @@ class NextPage:
     url: str | None = None
     parameters: Mapping[str, Any] | None = None
     offset: int = 0
+    token: Any = None
+    """What must not come again."""
 
 
 def settings_from(entry: Mapping[str, Any] | None, overrides: Mapping[str, Any] | None) -> Pagination:
@@ -74,7 +76,8 @@ def items_of(settings: Pagination, body: Any) -> list[Any]:
     if found is None:
         return []
     if not isinstance(found, list):
-        raise ValueError(f"paginate: `{settings.response_path or 'the body'}` is not a list.")
+        where = settings.response_path or "the body"
+        raise ValueError(f"paginate: `{where}` is not a list.")  # noqa: TRY004 - what a provider sent
     return list(found)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType] - any JSON
 
 
@@ -90,7 +93,7 @@ def next_page(
             value = dig(body, settings.cursor_path_in_response or "")
             if value in (None, "", False) or value == cursor:
                 return None
-            return NextPage(parameters={settings.cursor_name_in_request or "cursor": value})
+            return NextPage(parameters={settings.cursor_name_in_request or "cursor": value}, token=value)
         case "link":
             url = None
             if settings.link_rel_in_response_header:
@@ -111,9 +114,10 @@ def dig(body: Any, path: str) -> Any:
     """Follow `a.b.0.c` into JSON; a literal key with dots wins; None when it leads nowhere."""
     if not path:
         return body
-    if isinstance(body, dict) and path in body:
-        return body[path]  # pyright: ignore[reportUnknownVariableType] - any JSON
     here: Any = body
+    if isinstance(here, dict) and path in here:
+        return here[path]  # pyright: ignore[reportUnknownVariableType] - any JSON
+    here = body
     for part in path.split("."):
         if isinstance(here, dict):
             here = here.get(part)  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] - any JSON

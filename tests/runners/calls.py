@@ -1,6 +1,8 @@
 """GuestCalls that remember, and answer the proxy from a function."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+# ruff: noqa: A002
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,18 +20,18 @@ class RecordingCalls:
     answer: Callable[[ProxyCall], ProxyAnswer] = lambda _: ProxyAnswer(
         200, [("content-type", "application/json")], body_of(b"[]")
     )
-    proxied: list[ProxyCall] = field(default_factory=list)
-    saved: list[SaveBatch] = field(default_factory=list)
-    deleted: list[tuple[int, str, Sequence[str]]] = field(default_factory=list)
-    tracking: list[tuple[Any, ...]] = field(default_factory=list)
-    checkpoints: list[bytes | None] = field(default_factory=list)
-    lines: list[LogLine] = field(default_factory=list)
-    stored: dict[str, bytes] = field(default_factory=dict)
+    proxied: list[ProxyCall] = field(default_factory=list[Any])
+    saved: list[SaveBatch] = field(default_factory=list[Any])
+    deleted: list[tuple[int, str, Sequence[str]]] = field(default_factory=list[Any])
+    tracking: list[tuple[Any, ...]] = field(default_factory=list[Any])
+    checkpoints: list[bytes | None] = field(default_factory=list[Any])
+    lines: list[LogLine] = field(default_factory=list[Any])
+    stored: dict[str, bytes] = field(default_factory=dict[Any, Any])
     failure: Exception | None = None
 
     def proxy(self, call: ProxyCall) -> AbstractAsyncContextManager[ProxyAnswer]:
         @asynccontextmanager
-        async def opened() -> AsyncIterator[ProxyAnswer]:
+        async def opened() -> AsyncGenerator[ProxyAnswer, None]:
             self.proxied.append(call)
             yield self.answer(call)
 

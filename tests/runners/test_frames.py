@@ -1,3 +1,4 @@
+# ruff: noqa: A002, SIM105, ARG005
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

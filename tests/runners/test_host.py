@@ -1,5 +1,7 @@
 """Runs over a real zygote in the best tier of this machine."""
 
+# ruff: noqa: PT018
+
 import asyncio
 import hashlib
 import json

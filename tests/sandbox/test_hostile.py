@@ -1,10 +1,11 @@
 """Hostile functions reach nothing, in both tiers, as root and as an unprivileged user."""
 
+# ruff: noqa: PT018
+
 import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -73,9 +74,9 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, l
     base.chmod(0o755)
     python = runtime.this_interpreter()
     environment: dict[str, str] = {}
-    if not all(runtime.reachable(path) for path in (python.executable, *python.folders)):
-        python = runtime._stage_interpreter(base, python)
-        environment["LD_LIBRARY_PATH"] = python.library_path or ""
+    python = runtime.for_any_user(base, python)
+    if python.library_path is not None:
+        environment["LD_LIBRARY_PATH"] = python.library_path
     packages = base / "packages"
     packages.mkdir()
     _copy_packages(packages)

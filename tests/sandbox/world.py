@@ -3,6 +3,8 @@
 Usage: python world.py TIER FOLDER PROJECTS
 """
 
+# ruff: noqa: A002, PT018, PTH208
+
 import asyncio
 import json
 import os
@@ -11,6 +13,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,9 @@ from dragoman_server.runners.port import (
 HARMLESS = {"read_files", "connect_out", "find_secrets", "start_processes"}
 """What may be tried without a sandbox, to see that the attacks are real."""
 NEEDLE = "SECRET-OF-THE-SERVER-4711"
+
+
+LIMITS = Limits(wall=timedelta(seconds=40), cpu=timedelta(seconds=20))
 
 
 class Calls:
@@ -104,7 +110,7 @@ class World:
             bundle=self.bundle(project, environment),
             context=RunContext("dev", "x", "x", "c"),
             input=None if value is None else json.dumps(value).encode(),
-            limits=Limits(**{"wall": timedelta(seconds=40), "cpu": timedelta(seconds=20), **limits}),
+            limits=replace(LIMITS, **limits),
         )
         outcome = await self.host.run(spec, calls)
         logged = sum(len(line.message) for line in calls.lines)
@@ -178,7 +184,7 @@ async def main(tier: str, folder: Path, projects: Path) -> dict[str, Any]:
     results: dict[str, Any] = {"tier": host.tier.as_dict()}
     await world.attack("nothing", project="other", environment=8)
     await world.attack("nothing", project="other", environment=7)
-    stage = host._stage
+    stage = host.stage
     others = [str(path) for path in stage.glob("bundles/*") if "hostile" not in path.name]
     paths = [
         str(key), str(key.parent), str(folder), str(folder / "cache"), str(stage), str(stage / "bundles"), *others,

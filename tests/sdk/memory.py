@@ -11,9 +11,9 @@ Answer = Callable[[Mapping[str, Any], bytes], Reply]
 
 @dataclass
 class MemoryTransport:
-    answers: dict[str, Answer] = field(default_factory=dict)
-    calls: list[tuple[str, dict[str, Any], bytes]] = field(default_factory=list)
-    lines: list[tuple[str, str, Any]] = field(default_factory=list)
+    answers: dict[str, Answer] = field(default_factory=dict[Any, Any])
+    calls: list[tuple[str, dict[str, Any], bytes]] = field(default_factory=list[Any])
+    lines: list[tuple[str, str, Any]] = field(default_factory=list[Any])
 
     async def call(
         self,

@@ -1,3 +1,4 @@
+# ruff: noqa: A002, SIM105, ARG005
 import dataclasses
 import json
 from collections.abc import Callable
@@ -55,7 +56,7 @@ def play(function: Callable[..., Any], transport: MemoryTransport, value: Any = 
 def test_records_of_every_kind_of_model_are_saved_as_json(model: Any) -> None:
     @sync(integration="crm", models=[model])
     def copy(ctx: Any) -> None:
-        ctx.save([model(id="1" if model is not Place else 1), model(id="2" if model is not Place else 2)])
+        ctx.save([model(id=1 if model is Place else "1"), model(id=2 if model is Place else "2")])
 
     transport = MemoryTransport()
     play(copy, transport)

@@ -1,9 +1,10 @@
+# ruff: noqa: A002, SIM105, ARG005
 import io
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 import pytest
@@ -98,7 +99,10 @@ def test_an_action_reads_its_models_from_the_annotations() -> None:
 )
 def test_a_sync_that_cannot_work_is_refused_where_it_is_written(arguments: dict[str, Any]) -> None:
     with pytest.raises(DefinitionError):
-        sync(**{"integration": "crm", **arguments})(lambda ctx: None)
+        sync(**cast("dict[str, Any]", {"integration": "crm", **arguments}))(_does_nothing)
+
+
+def _does_nothing(ctx: Any) -> None: ...
 
 
 def _project(folder: Path) -> Path:
@@ -197,8 +201,12 @@ def test_manifests_differ_by_function_and_key(bundled: tuple[Path, Bundle]) -> N
     ]
 
 
+def _no_entry_points(group: str) -> tuple[()]:
+    return ()
+
+
 def test_server_commands_without_the_server_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dragoman.cli.entry_points", lambda **_: ())
+    monkeypatch.setattr("dragoman.cli.entry_points", _no_entry_points)
 
     ran = CliRunner().invoke(main, ["up", "--data-dir", "x"])
 

@@ -53,7 +53,8 @@ def _iterate(source: AsyncIterator[Any]) -> Iterator[Any]:
 
 
 def _wrap(value: Any) -> Any:
-    twin = _TWINS.get(type(value))
+    kind: type[Any] = type(value)
+    twin = _TWINS.get(kind)
     return value if twin is None else twin(value)
 
 
@@ -83,12 +84,15 @@ def make_blocking(original: type[Any]) -> type[Any]:
             raise AttributeError(name)
         return _wrap(getattr(self._twin, name))
 
+    def show(self: Any) -> str:
+        return repr(self._twin)
+
     members: dict[str, Any] = {
         "__init__": initialise,
         "__getattr__": get_attribute,
         "__doc__": original.__doc__,
         "__module__": __name__,
-        "__repr__": lambda self: repr(self._twin),
+        "__repr__": show,
     }
     for name, member in inspect.getmembers(original, inspect.isfunction):
         if not name.startswith("_"):

@@ -4,7 +4,7 @@ In an `async def` function its methods are awaited. A plain `def` function gets 
 (`blocking.py` drives these very coroutines).
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, cast
 from urllib.parse import urljoin
@@ -253,7 +253,7 @@ class Context:
         base_url: str | None = None,
         decompress: bool = False,
         raise_for_status: bool = True,
-    ) -> AsyncIterator[StreamedResponse]:
+    ) -> AsyncGenerator[StreamedResponse, None]:
         """Call the provider and read its answer piece by piece inside the block."""
         reply = await self._send(
             method,
@@ -331,7 +331,7 @@ class Context:
             else:
                 sent = {**sent, **(found.parameters or {})}
                 offset = found.offset
-                previous = next(iter((found.parameters or {}).values()), None)
+                previous = found.token
 
     async def trigger_action(self, name: str, input: Any = None) -> Any:  # noqa: A002 - the word of the wire
         """Run an action of this connection and return its answer."""
@@ -445,7 +445,7 @@ class SyncContext(Context):
         return deleted
 
     @asynccontextmanager
-    async def track_deletes(self, model: Any = None, *, allow_empty: bool = False) -> AsyncIterator[None]:
+    async def track_deletes(self, model: Any = None, *, allow_empty: bool = False) -> AsyncGenerator[None, None]:
         """Delete, when the block ends well, every record of the model that was not saved inside it.
 
         A block that saved nothing at all deletes nothing unless `allow_empty`.
@@ -485,7 +485,8 @@ class SyncContext(Context):
                     raise
             id_ = record_id(made)
             if id_ in seen:
-                self.log.warning(f"`{name}` record `{id_}` comes twice in one batch; the first is kept.")
+                told = f"`{name}` record `{id_}` comes twice in one batch; the first is kept."
+                self.log.warning(told)
                 continue
             seen.add(id_)
             ids.append(id_)
@@ -515,7 +516,7 @@ def _adapter(type_: Any) -> Adapter | None:
 
 
 def _each(records: Any) -> Iterable[Any]:
-    if isinstance(records, Mapping) or not isinstance(records, Iterable) or hasattr(records, "model_fields_set"):
+    if hasattr(records, "model_fields_set") or isinstance(records, Mapping) or not isinstance(records, Iterable):
         return [records]
     return cast("Iterable[Any]", records)
 
@@ -548,7 +549,7 @@ def _body(
         return None, None, None
     if isinstance(content, (bytes, bytearray, memoryview)):
         return _sized(bytes(content), None)
-    return None, _pieces(cast("Iterable[bytes] | AsyncIterable[bytes]", content)), None
+    return None, _pieces(content), None
 
 
 def _sized(body: bytes, content_type: str | None) -> tuple[bytes | None, AsyncIterator[bytes] | None, str | None]:

@@ -61,4 +61,4 @@ class InvalidValueError(DragomanFunctionError):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.issues = list(issues)
+        self.issues: Sequence[Mapping[str, Any]] = list(issues)

@@ -1,10 +1,11 @@
-"""`@sync` and `@action`: they describe a function, leave it as it is, and fail early when the description cannot work."""
+"""`@sync` and `@action`: they describe a function, leave it as it is, and fail early when that cannot work."""
 
 import inspect
 import re
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from dragoman.authoring.errors import DefinitionError
@@ -46,7 +47,7 @@ class FunctionDefinition:
     adapters: dict[str, Adapter] = field(default_factory=dict[str, Adapter], compare=False)
 
     def describe(self) -> dict[str, Any]:
-        """This function's entry in the manifest; depends on nothing but the source."""
+        """The function's entry in the manifest; depends on nothing but the source."""
         entry: dict[str, Any] = {
             "type": self.kind,
             "integration": self.integration,
@@ -197,7 +198,7 @@ def build_manifest(definitions: Sequence[FunctionDefinition]) -> dict[str, Any]:
         (definition.describe() for definition in definitions),
         key=lambda entry: (entry["integration"], entry["type"], entry["name"]),
     )
-    for before, after in zip(entries, entries[1:], strict=False):
+    for before, after in pairwise(entries):
         if all(before[key] == after[key] for key in ("integration", "type", "name")):
             raise DefinitionError(
                 f"Two {after['type']}s are called `{after['name']}` for `{after['integration']}`: "

@@ -8,7 +8,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from dragoman.authoring.errors import InvalidValueError
 
@@ -52,7 +52,7 @@ class Adapter:
 
     def _invalid(self, error: Exception, code: str, what: str) -> InvalidValueError:
         issues = self._problems(error)
-        first = issues[0] if issues else {"path": [], "message": str(error)}
+        first: Mapping[str, Any] = issues[0] if issues else {"path": [], "message": str(error)}
         place = ".".join(str(part) for part in first["path"])
         at = f" at `{place}`" if place else ""
         return InvalidValueError(code, f"{what} does not fit `{self.name}`{at}: {first['message']}", issues)
@@ -118,7 +118,7 @@ def _pydantic(type_: Any) -> Adapter:
         validate=adapter.validate_python,
         decode=adapter.validate_json,
         encode=serializer.to_json,
-        schema=lambda: adapter.json_schema(),
+        schema=lambda: adapter.json_schema(),  # noqa: PLW0108 - without its parameters
         problems=problems,
         caught=(pydantic.ValidationError,),
     )
@@ -155,7 +155,10 @@ def _msgspec(type_: Any) -> Adapter:
 
 def record_id(record: Any) -> str:
     """Return the record's id as text; raises InvalidValueError unless it is a non-empty string or an integer."""
-    value: Any = record.get("id") if isinstance(record, Mapping) else getattr(record, "id", None)  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType] - any mapping
+    found: Any = (
+        cast("Mapping[str, Any]", record).get("id") if isinstance(record, Mapping) else getattr(record, "id", None)
+    )
+    value = found
     if type(value) is str and 0 < len(value) <= 255:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -166,6 +169,6 @@ def record_id(record: Any) -> str:
             return text
     raise InvalidValueError(
         "invalid_sync_record",
-        f"A record of `{model_name(type(record))}` needs an `id` of 1 to 255 characters; it has {value!r:.60}.",
+        f"A record of `{model_name(cast('type[Any]', type(record)))}` needs an `id` of 1 to 255 characters; it has {value!r:.60}.",
         [{"path": ["id"], "message": "needs 1 to 255 characters", "code": "invalid_id"}],
     )

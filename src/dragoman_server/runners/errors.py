@@ -1,4 +1,4 @@
-"""This part's branch of the error tree."""
+"""The runners' branch of the error tree."""
 
 from collections.abc import Sequence
 from typing import Any

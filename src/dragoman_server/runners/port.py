@@ -131,7 +131,7 @@ RunOutcome = Succeeded | Failed | Interrupted
 
 @dataclass(frozen=True, slots=True)
 class ProxyCall:
-    """A request to the connection's provider. `endpoint` is a path, or a URL the gate checks against allowed origins."""
+    """A request to the connection's provider. `endpoint` is a path, or a URL the gate checks against its origins."""
 
     method: str
     endpoint: str

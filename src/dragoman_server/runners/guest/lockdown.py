@@ -3,6 +3,8 @@
 The seccomp programs come compiled from the host; nothing here is optional once the host asked for it.
 """
 
+# ruff: noqa: PTH - a fresh fork pays for every page pathlib touches
+
 import contextlib
 import ctypes
 import os

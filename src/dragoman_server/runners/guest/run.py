@@ -1,5 +1,7 @@
 """One run, from the fork to the exit of its process."""
 
+# ruff: noqa: PTH - a fresh fork pays for every page pathlib touches
+
 import asyncio
 import io
 import logging

@@ -4,6 +4,8 @@ Mode `fork` imports the project once and forks a fresh copy for each run. Mode `
 each forked process is shut in first, imports the project itself and waits for its run.
 """
 
+# ruff: noqa: PTH - a fresh fork pays for every page pathlib touches
+
 import array
 import contextlib
 import gc

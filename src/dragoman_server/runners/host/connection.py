@@ -3,6 +3,8 @@
 The guest is not trusted: every parameter is parsed, every size bounded, and nothing it sends can raise here.
 """
 
+# ruff: noqa: ARG001 - the functions for calls share one shape
+
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

@@ -170,7 +170,7 @@ class Dependencies:
             raise DependencyError(f"The project's packages cannot be installed: {_last_words(ran.stderr)}")
 
     def _installer(self, *, for_other_users: bool) -> tuple[list[str], dict[str, str]]:
-        """The command, and what it needs in its environment. Root hands it to a user who may not reach our own Python."""
+        """The command, and what it needs in its environment. Root hands it to a user who may not reach our Python."""
         options = [
             "install",
             "--quiet",

@@ -229,7 +229,7 @@ def _stage_interpreter(cache: Path, found: Interpreter) -> Interpreter:
     return Interpreter(folder / "bin" / found.executable.name, (folder,), (), str(folder / "lib"))
 
 
-def _skip(here: str, names: list[str]) -> set[str]:
+def _skip(_: str, names: list[str]) -> set[str]:
     never = {"site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "pkgconfig"}
     return {name for name in names if name in never or name.endswith(".a") or name.startswith("config-")}
 

@@ -206,6 +206,11 @@ class LocalRunnerHost:
             if place[0] == environment_id and deployment_id in {None, place[1]}:
                 await self._end(place)
 
+    @property
+    def stage(self) -> Path:
+        """Where copies for runners lie; readable by them."""
+        return self._stage
+
     def zygote_pids(self) -> list[int]:
         """The warm processes; for measuring."""
         return [pid for warm in self._warm.values() if (pid := warm.zygote.pid) is not None]
@@ -343,7 +348,8 @@ class LocalRunnerHost:
         return await asyncio.shield(starting)
 
     async def _start(self, place: Place, bundle: BundleRef) -> Warm:
-        assert self._runtime is not None and self._tier.tier is not None
+        assert self._runtime is not None
+        assert self._tier.tier is not None
         packages = await self._packages(bundle)
         await self._make_room()
         uid = tiers.uid_for(int(bundle.environment_id)) if self._tier.tier is not Tier.OFF else None

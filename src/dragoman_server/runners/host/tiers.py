@@ -95,11 +95,12 @@ def sealed_command(
             command += ["--cap-add", capability]
     else:
         command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
-    command += ["--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own; before what may lie in it
+    command += ["--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - before what lies in it
     for parent in ("/usr", "/etc"):
         command += ["--perms", "0755", "--dir", parent]  # what bwrap makes by itself only root could enter
     for path in _system_paths():
-        command += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
+        link = Path(path)
+        command += ["--symlink", str(link.readlink()), path] if link.is_symlink() else ["--ro-bind", path, path]
     for folder in (python.executable, *python.folders):
         if not any(folder.is_relative_to(path) for path in _system_paths()):
             for parent in reversed(folder.parents[:-1]):
