@@ -39,9 +39,10 @@ from dragoman_server.flows.deploy import Deploy
 from dragoman_server.flows.read_connection import ReadConnection
 from dragoman_server.flows.syncs import SyncControl
 from dragoman_server.kit.clock import Clock
+from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.logs import Logs
 from dragoman_server.providers import Catalogue
-from dragoman_server.proxy import Proxy
+from dragoman_server.proxy import Proxy, Target
 from dragoman_server.proxy.targets import Targets
 from dragoman_server.records import Records
 from dragoman_server.runners.host.service import LocalRunnerHost
@@ -98,7 +99,13 @@ def build_front(parts: Doors) -> App:
         return await authenticator.check(scope, demands[wanted])
 
     targets = Targets(integration=parts.integrations.get, connection=parts.connections.get)
-    proxy: App = ProxyDoor(proxy=parts.proxy, find_target=targets.find, authenticate=authenticate)
+
+    async def find_target(environment_id: EnvironmentId, integration_key: str, connection_id: str) -> Target:
+        found = await targets.find(environment_id, integration_key, connection_id)
+        parts.connections.touches.note((environment_id, found.connection.id))
+        return found
+
+    proxy: App = ProxyDoor(proxy=parts.proxy, find_target=find_target, authenticate=authenticate)
     records: App = RecordsDoor(
         records=parts.records, authenticate=authenticate, find_connection=parts.connections.get, clock=parts.clock
     )
