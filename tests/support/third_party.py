@@ -1,0 +1,110 @@
+"""A third party on loopback, in a thread of its own: an OAuth 2 server, a checked API key, and an echo of every call.
+
+Its catalogue entries are in `tests/support/providers` (`tp-none`, `tp-key`, `tp-basic`, `tp-oauth`, `tp-cc`); a
+connection says where it listens by its `connection_config`: `{"url": third_party.url}`.
+"""
+
+import asyncio
+import base64
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+PROVIDERS = Path(__file__).parent / "providers"
+
+
+@dataclass
+class ThirdParty:
+    """`url`; what `/token` gives out; `refuse_refresh` makes every refresh fail for good."""
+
+    url: str = ""
+    expires_in: int = 3600
+    refuse_refresh: bool = False
+    codes: dict[str, str] = field(default_factory=dict[str, str])
+    tokens: int = 0
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=200_000_000)
+        app.router.add_get("/me", self._me)
+        app.router.add_get("/authorize", self._authorize)
+        app.router.add_post("/token", self._token)
+        app.router.add_get("/status/{code}", self._status)
+        app.router.add_route("*", "/{path:.*}", self._echo)
+        return app
+
+    async def _me(self, request: web.Request) -> web.Response:
+        key = request.headers.get("x-api-key", "")
+        basic = request.headers.get("authorization", "").removeprefix("Basic ")
+        password = base64.b64decode(basic).decode().partition(":")[2] if basic else ""
+        if key.startswith("wrong") or password.startswith("wrong"):
+            return web.json_response({"error": "who are you?"}, status=401)
+        return web.json_response({"id": 1})
+
+    async def _authorize(self, request: web.Request) -> web.Response:
+        code = secrets.token_hex(8)
+        self.codes[code] = request.query.get("redirect_uri", "")
+        raise web.HTTPFound(f"{request.query['redirect_uri']}?code={code}&state={request.query['state']}")
+
+    async def _token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        kind = form.get("grant_type")
+        bad_code = kind == "authorization_code" and self.codes.pop(str(form.get("code")), None) is None
+        if bad_code or (kind == "refresh_token" and self.refuse_refresh):
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        self.tokens += 1
+        answer: dict[str, Any] = {
+            "access_token": f"access-{self.tokens}",
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+        }
+        if kind != "client_credentials":
+            answer["refresh_token"] = f"refresh-{self.tokens}"
+        return web.json_response(answer)
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return web.json_response({"asked": request.match_info["code"]}, status=int(request.match_info["code"]))
+
+    async def _echo(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return web.json_response(
+            {
+                "method": request.method,
+                "path": request.path,
+                "query": request.query_string,
+                "headers": {k.lower(): v for k, v in request.headers.items()},
+                "size": len(body),
+            }
+        )
+
+
+@contextmanager
+def third_party_running() -> Iterator[ThirdParty]:
+    made = ThirdParty()
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        runner = web.AppRunner(made.app())
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        started.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    try:
+        assert started.wait(10), "the third party did not start"
+        yield made
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
