@@ -12,10 +12,10 @@ CLASSES = {
 }
 NAMES = {name: f"Blocking{name}" for names in CLASSES.values() for name in names}
 HEAD = """# Made by scripts/blocking_types.py from context.py and response.py; do not edit.
-# ruff: noqa
+# ruff: noqa: A002, E501
 # fmt: off
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 

@@ -54,9 +54,11 @@ def play(function: Callable[..., Any], transport: MemoryTransport, value: Any = 
 
 @pytest.mark.parametrize("model", [Contact, Place, Deal])
 def test_records_of_every_kind_of_model_are_saved_as_json(model: Any) -> None:
+    kind: Any = int if model is Place else str
+
     @sync(integration="crm", models=[model])
     def copy(ctx: Any) -> None:
-        ctx.save([model(id=1 if model is Place else "1"), model(id=2 if model is Place else "2")])
+        ctx.save([model(id=kind("1")), model(id=kind("2"))])
 
     transport = MemoryTransport()
     play(copy, transport)

@@ -1,12 +1,12 @@
 # Made by scripts/blocking_types.py from context.py and response.py; do not edit.
-# ruff: noqa
+# ruff: noqa: A002, E501
 # fmt: off
 
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from dragoman.authoring.context import UNSET, Body, Logger
+from dragoman.authoring.context import Body, Logger
 from dragoman.authoring.response import Response
 
 class BlockingCheckpoint:
@@ -74,7 +74,7 @@ class BlockingContext:
     def variables(self) -> Mapping[str, str]:
         ...
 
-    def request(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=UNSET, data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> Response:
+    def request(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=..., data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> Response:
         ...
 
     def get(self, endpoint: str, **options: Any) -> Response:
@@ -92,10 +92,10 @@ class BlockingContext:
     def delete_request(self, endpoint: str, **options: Any) -> Response:
         ...
 
-    def stream(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=UNSET, data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> AbstractContextManager[BlockingStreamedResponse]:
+    def stream(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=..., data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> AbstractContextManager[BlockingStreamedResponse]:
         ...
 
-    def paginate(self, endpoint: str, *, method: str='GET', params: Mapping[str, Any] | None=None, json: Mapping[str, Any] | None=None, headers: Mapping[str, str] | None=None, retries: int=0, retry_on: Sequence[int]=(), **settings: Any) -> Iterator[list[Any]]:
+    def paginate(self, endpoint: str, *, method: str="GET", params: Mapping[str, Any] | None=None, json: Mapping[str, Any] | None=None, headers: Mapping[str, str] | None=None, retries: int=0, retry_on: Sequence[int]=(), **settings: Any) -> Iterator[list[Any]]:
         ...
 
     def trigger_action(self, name: str, input: Any=None) -> Any:
@@ -108,7 +108,7 @@ class BlockingActionContext(BlockingContext):
 
 class BlockingSyncContext(BlockingContext):
 
-    def save(self, records: Any, *, model: Any=None, checkpoint: Any=UNSET) -> None:
+    def save(self, records: Any, *, model: Any=None, checkpoint: Any=...) -> None:
         ...
 
     def delete(self, ids: Any, *, model: Any=None) -> int:

@@ -7,6 +7,7 @@ Nothing is written twice: each class here is made from its twin.
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from dragoman.authoring import context, response
@@ -31,8 +32,10 @@ class _BlockingBlock(AbstractContextManager[Any]):
     def __enter__(self) -> Any:
         return run_now(_as_coroutine(self._block.__aenter__()))
 
-    def __exit__(self, *error: object) -> bool | None:
-        return run_now(_as_coroutine(self._block.__aexit__(*error)))
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return run_now(_as_coroutine(self._block.__aexit__(kind, error, trace)))
 
 
 async def _as_coroutine(awaitable: Any) -> Any:
@@ -53,8 +56,7 @@ def _iterate(source: AsyncIterator[Any]) -> Iterator[Any]:
 
 
 def _wrap(value: Any) -> Any:
-    kind: type[Any] = type(value)
-    twin = _TWINS.get(kind)
+    twin = _TWINS.get(type(value))  # pyright: ignore[reportUnknownArgumentType] - any value
     return value if twin is None else twin(value)
 
 
@@ -103,7 +105,7 @@ def make_blocking(original: type[Any]) -> type[Any]:
 
 
 if TYPE_CHECKING:
-    from dragoman.authoring._blocking_types import (
+    from dragoman.authoring._blocking_types import (  # pyright: ignore[reportMissingModuleSource] - types only
         BlockingActionContext,
         BlockingCheckpoint,
         BlockingMetadata,

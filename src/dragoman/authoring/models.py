@@ -153,6 +153,10 @@ def _msgspec(type_: Any) -> Adapter:
     )
 
 
+def _name_of(record: Any) -> str:
+    return type(record).__name__
+
+
 def record_id(record: Any) -> str:
     """Return the record's id as text; raises InvalidValueError unless it is a non-empty string or an integer."""
     found: Any = (
@@ -169,6 +173,6 @@ def record_id(record: Any) -> str:
             return text
     raise InvalidValueError(
         "invalid_sync_record",
-        f"A record of `{model_name(cast('type[Any]', type(record)))}` needs an `id` of 1 to 255 characters; it has {value!r:.60}.",
+        f"A record of `{_name_of(record)}` needs an `id` of 1 to 255 characters; it has {value!r:.60}.",
         [{"path": ["id"], "message": "needs 1 to 255 characters", "code": "invalid_id"}],
     )

@@ -1,6 +1,6 @@
 """One run, from the fork to the exit of its process."""
 
-# ruff: noqa: PTH - a fresh fork pays for every page pathlib touches
+# ruff: noqa: PTH102 - a fresh fork pays for every page pathlib touches
 
 import asyncio
 import io

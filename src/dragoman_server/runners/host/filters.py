@@ -22,8 +22,9 @@ _MOUNTS = (
 _KERNEL = (
     "unshare", "setns", "bpf", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key",
     "request_key", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "syslog",
-    "acct", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "iopl",
-    "ioperm", "modify_ldt", "vm86", "vm86old", "personality", "uselib", "ustat", "sysfs", "_sysctl", "nfsservctl", "vhangup",
+    "acct", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname",
+    "iopl", "ioperm", "modify_ldt", "vm86", "vm86old", "personality",
+    "uselib", "ustat", "sysfs", "_sysctl", "nfsservctl", "vhangup",
     "memfd_secret",
 )  # fmt: skip
 _SHARED = (

@@ -1,6 +1,6 @@
 """What a hostile author would try. Each attack returns what it reached; an empty list means it reached nothing."""
 
-# ruff: noqa
+# ruff: noqa: A002, PTH102, PTH112, PTH115, PTH119, PTH123, PTH208, SIM115
 # pyright: basic, reportAttributeAccessIssue=false
 
 import ctypes
