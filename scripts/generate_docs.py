@@ -12,9 +12,9 @@ import click
 
 import dragoman_server
 from dragoman.cli import main as console
+from dragoman_server.api.openapi import build_openapi
 from dragoman_server.assembly.doors import Doors, build_api
 from dragoman_server.assembly.settings import PREFIX, Settings
-from dragoman_server.api.openapi import build_openapi
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.providers import load_catalogue
 from dragoman_server.providers.reference import providers_markdown

@@ -78,7 +78,7 @@ def orchestrator_template(postgres: EmbeddedPostgres) -> str:
 
 async def _clone(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
     name = f"t_{uuid.uuid4().hex[:12]}"
-    await _execute(server.url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await _execute(server.url("postgres"), f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield server.url(name)
     await _execute(server.url("postgres"), f'DROP DATABASE "{name}" WITH (FORCE)')
 
