@@ -19,12 +19,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from dragoman.authoring.context import UNSET, Body, Logger
+from dragoman.authoring.context import Body, Logger
 from dragoman.authoring.response import Response
 """
 
 
 class Blocking(ast.NodeTransformer):
+    def visit_arguments(self, node: ast.arguments) -> ast.arguments:
+        made = self.generic_visit(node)
+        assert isinstance(made, ast.arguments)
+        made.defaults = [ast.Constant(...) for _ in made.defaults]
+        made.kw_defaults = [None if default is None else ast.Constant(...) for default in made.kw_defaults]
+        return made
+
     def visit_Name(self, node: ast.Name) -> ast.Name:
         renamed = {**NAMES, "AsyncIterator": "Iterator", "AsyncGenerator": "Iterator"}
         return ast.Name(renamed.get(node.id, node.id), node.ctx)

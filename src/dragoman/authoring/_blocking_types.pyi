@@ -28,7 +28,7 @@ class BlockingMetadata:
     def set(self, value: Any) -> None:
         ...
 
-    def update(self, value: Any=None, **keys: Any) -> None:
+    def update(self, value: Any=..., **keys: Any) -> None:
         ...
 
 class BlockingContext:
@@ -74,7 +74,7 @@ class BlockingContext:
     def variables(self) -> Mapping[str, str]:
         ...
 
-    def request(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=..., data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> Response:
+    def request(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=..., headers: Mapping[str, str] | None=..., json: Any=..., data: Mapping[str, Any] | None=..., content: Body | None=..., retries: int=..., retry_on: Sequence[int]=..., timeout: float | None=..., base_url: str | None=..., decompress: bool=..., raise_for_status: bool=...) -> Response:
         ...
 
     def get(self, endpoint: str, **options: Any) -> Response:
@@ -92,13 +92,13 @@ class BlockingContext:
     def delete_request(self, endpoint: str, **options: Any) -> Response:
         ...
 
-    def stream(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=None, headers: Mapping[str, str] | None=None, json: Any=..., data: Mapping[str, Any] | None=None, content: Body | None=None, retries: int=0, retry_on: Sequence[int]=(), timeout: float | None=None, base_url: str | None=None, decompress: bool=False, raise_for_status: bool=True) -> AbstractContextManager[BlockingStreamedResponse]:
+    def stream(self, method: str, endpoint: str, *, params: Mapping[str, Any] | Sequence[tuple[str, Any]] | None=..., headers: Mapping[str, str] | None=..., json: Any=..., data: Mapping[str, Any] | None=..., content: Body | None=..., retries: int=..., retry_on: Sequence[int]=..., timeout: float | None=..., base_url: str | None=..., decompress: bool=..., raise_for_status: bool=...) -> AbstractContextManager[BlockingStreamedResponse]:
         ...
 
-    def paginate(self, endpoint: str, *, method: str="GET", params: Mapping[str, Any] | None=None, json: Mapping[str, Any] | None=None, headers: Mapping[str, str] | None=None, retries: int=0, retry_on: Sequence[int]=(), **settings: Any) -> Iterator[list[Any]]:
+    def paginate(self, endpoint: str, *, method: str=..., params: Mapping[str, Any] | None=..., json: Mapping[str, Any] | None=..., headers: Mapping[str, str] | None=..., retries: int=..., retry_on: Sequence[int]=..., **settings: Any) -> Iterator[list[Any]]:
         ...
 
-    def trigger_action(self, name: str, input: Any=None) -> Any:
+    def trigger_action(self, name: str, input: Any=...) -> Any:
         ...
 
 class BlockingActionContext(BlockingContext):
@@ -108,16 +108,16 @@ class BlockingActionContext(BlockingContext):
 
 class BlockingSyncContext(BlockingContext):
 
-    def save(self, records: Any, *, model: Any=None, checkpoint: Any=...) -> None:
+    def save(self, records: Any, *, model: Any=..., checkpoint: Any=...) -> None:
         ...
 
-    def delete(self, ids: Any, *, model: Any=None) -> int:
+    def delete(self, ids: Any, *, model: Any=...) -> int:
         ...
 
-    def track_deletes(self, model: Any=None, *, allow_empty: bool=False) -> AbstractContextManager[None]:
+    def track_deletes(self, model: Any=..., *, allow_empty: bool=...) -> AbstractContextManager[None]:
         ...
 
-    def records(self, ids: Sequence[str], *, model: Any=None) -> dict[str, Any]:
+    def records(self, ids: Sequence[str], *, model: Any=...) -> dict[str, Any]:
         ...
 
 class BlockingStreamedResponse:
