@@ -304,7 +304,7 @@ async def test_a_cached_connection_follows_every_change_within_a_second(cached_c
         while (found := await control.connections.get(env, "github", "c1")) is not await control.connections.get(
             env, "github", "c1"
         ):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     assert await control.connections.by_row_id(env, made.id) == found
 
     await control.connections.set_metadata(env, "github", ["c1"], {"new": True})
@@ -316,9 +316,9 @@ async def test_a_cached_connection_follows_every_change_within_a_second(cached_c
             ]
             if all(connection and connection.metadata == {"new": True} for connection in now):
                 break
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     async with control.database.transaction() as conn:
         await control.connections.delete(conn, env, "github", "c1")
     async with asyncio.timeout(1):
         while await control.connections.get(env, "github", "c1") is not None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks

@@ -123,7 +123,7 @@ async def test_a_revoked_key_is_refused_within_a_second(cached_control: Control)
 
     async with asyncio.timeout(1):
         while await control.keys.authenticate(secret.reveal()) is not None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
 
 
 async def test_the_keys_of_a_deleted_environment_are_refused_within_a_second(cached_control: Control) -> None:
@@ -136,7 +136,7 @@ async def test_the_keys_of_a_deleted_environment_are_refused_within_a_second(cac
 
     async with asyncio.timeout(1):
         while await control.keys.authenticate(secret.reveal()) is not None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     assert await control.keys.authenticate(account_secret.reveal()) is not None
 
 

@@ -149,7 +149,7 @@ async def test_a_cached_function_follows_a_deployment_within_a_second(cached_con
 
     async with asyncio.timeout(1):
         while await control.functions.find(control.environment.id, "github", "a") is not None:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
 
 
 async def test_each_connection_gets_each_sync_of_its_integration_once(control: Control) -> None:

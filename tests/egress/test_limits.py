@@ -45,7 +45,7 @@ async def test_a_server_that_drips_header_bytes_is_a_timeout() -> None:
         while True:
             writer.write(b"a")
             await writer.drain()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # the upstream is slow
 
     async with raw_serving(drip) as base, client() as egress:
         with pytest.raises(UpstreamTimeoutError):
@@ -73,7 +73,7 @@ async def test_the_total_deadline_ends_a_body_that_keeps_dripping() -> None:
         while True:
             writer.write(b"a")
             await writer.drain()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # the upstream is slow
 
     async with raw_serving(drip) as base, client() as egress:
         with pytest.raises(UpstreamTimeoutError):

@@ -312,7 +312,7 @@ async def test_one_connection_cannot_have_more_than_its_share_of_calls_under_way
     async with serving(api) as base, world(tmp_path, base, calls_per_connection=2) as w:
         calls = [asyncio.create_task(one(w, ProxyRequest("GET", "/"))) for _ in range(5)]
         while running < 2:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # the upstream is slow
         with pytest.raises(ConnectionBusyError):
             await one(w, ProxyRequest("GET", "/", deadline=0.05))
         gate.set()

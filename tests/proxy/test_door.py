@@ -213,7 +213,7 @@ async def test_twenty_megabytes_pass_while_little_is_held(tmp_path: Path) -> Non
         previous = -1
         while written != previous:
             previous = written
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # the upstream is slow
         held_at = written
         total = 0
         async for chunk in answer.content.iter_any():
@@ -228,7 +228,7 @@ async def test_an_upstream_that_breaks_off_breaks_the_callers_answer_off(tmp_pat
         await read_head(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
         await writer.drain()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # the upstream is slow
         writer.transport.abort()
 
     async with raw_serving(cut) as base, door(tmp_path, base) as d:

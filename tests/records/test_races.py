@@ -118,7 +118,7 @@ async def test_a_new_attempt_waits_for_the_old_ones_write_and_then_refuses_it(
     last = asyncio.create_task(paused.save(ENVIRONMENT, fence, 1, stream, [record("last")], checkpoint=b'{"page":1}'))
     await paused.reached.wait()
     beginning = asyncio.create_task(records.begin_attempt(ENVIRONMENT, fence.owner, fence.run_id, 2))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # between two looks
     assert not beginning.done()
 
     paused.go_on.set()
@@ -150,7 +150,7 @@ async def test_emptying_under_a_writer_loses_nothing_that_is_saved_after(
     await paused.reached.wait()
     emptying = asyncio.create_task(records.empty(ENVIRONMENT, stream))
     late = asyncio.create_task(records.save(ENVIRONMENT, None, 2, stream, [record("old"), record("late")]))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)  # between two looks
     paused.go_on.set()
     await asyncio.gather(slow, emptying, late)
 

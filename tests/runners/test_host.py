@@ -119,7 +119,7 @@ def remember(ctx) -> int:
 @action(integration="crm")
 def wait(ctx) -> None:
     ctx.log("waiting")
-    time.sleep(100)
+    time.sleep(100)  # the function hangs
 
 @action(integration="crm")
 def leave(ctx) -> None:
@@ -302,7 +302,7 @@ async def test_a_lost_zygote_interrupts_its_runs_and_the_next_run_gets_a_new_one
     running = asyncio.create_task(host.run(spec(bundle, "wait"), calls))
     async with asyncio.timeout(20):
         while not calls.lines:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     (pid,) = host.zygote_pids()
 
     os.kill(pid, signal.SIGKILL)
@@ -317,7 +317,7 @@ async def test_cancelling_the_caller_ends_the_run(host: LocalRunnerHost, bundle:
     running = asyncio.create_task(host.run(spec(bundle, "wait"), calls))
     async with asyncio.timeout(20):
         while not calls.lines:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
 
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -333,7 +333,7 @@ async def test_a_closing_host_interrupts_what_runs(folders: tuple[Path, Path], b
     running = asyncio.create_task(host.run(spec(bundle, "wait"), calls))
     async with asyncio.timeout(20):
         while not calls.lines:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
 
     await host.close()
     outcome = await running

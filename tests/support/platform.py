@@ -92,8 +92,20 @@ class RunningPlatform:
     def deploy(self, project: Path, environment: str = "dev") -> str:
         """`dragoman deploy`, as a user would; return its output."""
         done = subprocess.run(
-            [sys.executable, "-m", "dragoman.cli", "deploy", environment, "--project", str(project), "-y", "--allow-destructive"],
-            env=clean_environment({"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY": self.environment(environment)["api_key"]}),
+            [
+                sys.executable,
+                "-m",
+                "dragoman.cli",
+                "deploy",
+                environment,
+                "--project",
+                str(project),
+                "-y",
+                "--allow-destructive",
+            ],
+            env=clean_environment(
+                {"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY": self.environment(environment)["api_key"]}
+            ),
             capture_output=True,
             text=True,
             check=False,

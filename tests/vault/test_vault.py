@@ -83,7 +83,7 @@ async def test_shredding_reaches_a_process_that_holds_the_salt_in_its_cache(data
     subject = uuid4()
     async with asyncio.timeout(5):
         while not invalidations.healthy():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     cached, version = await vault.sealer(ENV, "credentials", subject), invalidations.version
     assert await vault.sealer(ENV, "credentials", subject) is cached
 
@@ -92,7 +92,7 @@ async def test_shredding_reaches_a_process_that_holds_the_salt_in_its_cache(data
 
     async with asyncio.timeout(5):
         while invalidations.version == version:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # between two looks
     with pytest.raises(SubjectShreddedError):
         await vault.sealer(ENV, "credentials", subject)
     await invalidations.stop()
