@@ -14,6 +14,7 @@ from dragoman_server import control
 from dragoman_server.assembly.doors import Doors, build_front
 from dragoman_server.assembly.keys import keyring_of, reload_keyring
 from dragoman_server.assembly.layout import Databases, DataFolder
+from dragoman_server.assembly.metrics import LagWatch, OutboxWatch
 from dragoman_server.assembly.settings import Settings
 from dragoman_server.connect.authorize import Authorize
 from dragoman_server.connect.book import PgBook, SealedCredentials
@@ -390,6 +391,7 @@ async def _connect_parts(
         LogsKeeper(database=database, keep_days=settings.logs_retention_days),
         Loop("refresh_ahead", DueQueue(book=book, refresher=refresher).once, 5.0),
         Loop("connect_sweeper", Sweeper(database=database).once, 300.0),
+        Loop("outbox_watch", OutboxWatch(database).once, 30.0),
         Loop("key_rotation", rotation.once, 30.0),
         Loop("control_purger", Purger(database=database, vault=vault).once, 600.0),
         *make_loops(records, prune_after=prune_after),
@@ -397,6 +399,7 @@ async def _connect_parts(
     await asyncio.wait_for(Replay(book=book, spill=spill).once(), 30.0)
     own_loops = "orchestrator" in roles
     every: list[Service] = [
+        LagWatch(consumer),
         invalidations,
         logs,
         Toucher([api_keys.touches, connections.touches]),

@@ -50,6 +50,7 @@ from dragoman_server.web.asgi import App, Front, Receive, Scope, Send
 from dragoman_server.web.authenticate import Authenticator
 from dragoman_server.web.errors import FeatureDisabledError
 from dragoman_server.web.limits import RateLimiter
+from dragoman_server.web.metrics import Measured
 from dragoman_server.web.principal import Principal
 from dragoman_server.webhooks import Webhooks
 
@@ -111,8 +112,8 @@ def build_front(parts: Doors) -> App:
     )
     if parts.edition == "auth":
         records = _disabled
-    hot: dict[str, App] = {"/proxy/": proxy, "/records": records, "/records/": records}
-    return Front(rest=build_api(parts, authenticator), hot=hot)
+    hot: dict[str, App] = {"/proxy/": proxy, "/records": records}
+    return Measured(Front(rest=build_api(parts, authenticator), hot=hot))
 
 
 def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:

@@ -59,12 +59,34 @@ class Loop:
         self._wake.set()
 
 
-async def run_all(services: Sequence[Service], stopping: asyncio.Event) -> None:
-    """Run `services` until `stopping` is set or one of them fails, then stop them in reverse order and wait."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(service.run()) for service in services]
-        waiter = group.create_task(stopping.wait())
-        await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+async def run_all(services: Sequence[Service], stopping: asyncio.Event, *, patience: float = 60.0) -> None:
+    """Run `services` until `stopping` is set or one of them ends, then stop them one after the other, last one first.
+
+    Each is waited for before the next is stopped, so that what came later may use what came earlier to its very end;
+    one that does not end within `patience` seconds is cancelled. What one of them raised is raised again.
+    """
+    tasks = [asyncio.create_task(service.run()) for service in services]
+    waiter = asyncio.create_task(stopping.wait())
+    try:
+        done, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for service, task in zip(services, tasks, strict=True):
+            if task in done:
+                log.error("service_ended", service=type(service).__name__, error=str(task.exception() or ""))
+    finally:
         waiter.cancel()
-        for service in reversed(services):
-            await service.stop()
+        for service, task in zip(reversed(services), reversed(tasks), strict=True):
+            await _end(service, task, patience)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+async def _end(service: Service, task: asyncio.Task[None], patience: float) -> None:
+    try:
+        await service.stop()
+        await asyncio.wait([task], timeout=patience)
+    finally:
+        if not task.done():
+            log.warning("service_cancelled", service=type(service).__name__)
+            task.cancel()
+            await asyncio.wait([task], timeout=5.0)
