@@ -1,6 +1,8 @@
+import asyncio
 from datetime import timedelta
 
 from dragoman_server.db import Database, Invalidations
+from dragoman_server.db.cache import announce, announce_all
 from tests.conftest import MoveClock
 
 
@@ -26,3 +28,33 @@ async def test_a_cache_is_bypassed_until_its_listener_hears_itself(database_url:
     await cache.get("a", load)
 
     assert len(loads) == 2
+
+
+async def test_who_announces_a_change_reads_it_as_soon_as_it_has_committed(database: Database) -> None:
+    invalidations = Invalidations(database.url)
+    listening = asyncio.create_task(invalidations.run())
+    cache = invalidations.cache("things")
+    async with asyncio.timeout(10):
+        while not invalidations.healthy():
+            await asyncio.sleep(0)  # until its first pulse comes back
+
+    async def load() -> str:
+        return "value"
+
+    async def cached() -> bool:
+        await cache.get("a", load)
+        return cache.peek("a") is not None
+
+    assert await cached()
+    async with database.transaction() as conn:
+        await announce(conn, "things", "a")
+        assert cache.peek("a") is not None, "not before the commit"
+    assert cache.peek("a") is None
+
+    assert await cached()
+    async with database.connection() as conn:
+        await announce_all(conn, "things", ["a", "b"])
+    assert cache.peek("a") is None, "without a transaction at once"
+    await invalidations.stop()
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)

@@ -2,7 +2,8 @@
 
 `Invalidations` listens on one channel with a connection of its own. A cache is filled only if no invalidation arrived
 since before its SELECT; everything is flushed when the listener reconnects; the process notifies itself every 500 ms
-and caches are bypassed while that does not come back; entries live 30 s at most.
+and caches are bypassed while that does not come back; entries live 30 s at most. The process that announces forgets
+as it commits, so whoever changed something through it reads the change at once.
 """
 
 import asyncio
@@ -11,7 +12,9 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from dragoman_server.db.database import Conn
 from dragoman_server.db.driver import UNAVAILABLE, PostgresError, connect
@@ -30,11 +33,14 @@ HARD_TTL_SECONDS = 30.0
 NOTIFY = read_sql(__package__ or "", "notify_change")
 NOTIFY_ALL = read_sql(__package__ or "", "notify_changes")
 MOST_KEYS = 1000
+_here: "WeakSet[Invalidations]" = WeakSet()
 
 
 async def announce(conn: Conn, topic: str, key: str = "*") -> None:
     """Tell every process, when this transaction commits, that `key` of `topic` changed (`*`: all of it)."""
-    await conn.execute(NOTIFY, f"{topic}:{key}")
+    payload = f"{topic}:{key}"
+    await conn.execute(NOTIFY, payload)
+    conn.after_commit(partial(_tell_here, (payload,)))
 
 
 async def announce_all(conn: Conn, topic: str, keys: Sequence[str]) -> None:
@@ -42,7 +48,15 @@ async def announce_all(conn: Conn, topic: str, keys: Sequence[str]) -> None:
     if len(keys) > MOST_KEYS:
         await announce(conn, topic)
     elif keys:
-        await conn.execute(NOTIFY_ALL, [f"{topic}:{key}" for key in keys])
+        payloads = [f"{topic}:{key}" for key in keys]
+        await conn.execute(NOTIFY_ALL, payloads)
+        conn.after_commit(partial(_tell_here, payloads))
+
+
+def _tell_here(payloads: Sequence[str]) -> None:
+    for listener in _here:
+        for payload in payloads:
+            listener.hear(payload)
 
 
 class Invalidations:
@@ -56,6 +70,7 @@ class Invalidations:
         self._heard_at = float("-inf")
         self._stopping = asyncio.Event()
         self.version = 0
+        _here.add(self)
 
     def cache(self, topic: str, *, limit: int = 10_000) -> "InvalidatedCache[Any]":
         """Return a cache whose entries with key `k` die when `topic:k` is announced. Keys are text."""
@@ -68,11 +83,16 @@ class Invalidations:
         return self._clock.monotonic() - self._heard_at < STALE_AFTER_SECONDS
 
     def _on_message(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
-        topic, _, key = str(payload).partition(":")
-        if topic == "pulse":
-            if key == self._token:
+        text = str(payload)
+        if text.startswith("pulse:"):
+            if text.removeprefix("pulse:") == self._token:
                 self._heard_at = self._clock.monotonic()
             return
+        self.hear(text)
+
+    def hear(self, payload: str) -> None:
+        """Drop what `topic:key` names."""
+        topic, _, key = payload.partition(":")
         self.version += 1
         for cache in self._caches.get(topic, ()):
             cache.forget(key)

@@ -1,7 +1,7 @@
 """Connections and transactions over asyncpg. Only `Statement`s run here."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, cast
@@ -33,10 +33,18 @@ class DatabaseUnavailableError(UnavailableError):
 class Conn:
     """A connection lent by `Database`; inside `transaction()` everything on it commits or rolls back together."""
 
-    __slots__ = ("_raw",)
+    __slots__ = ("_after", "_raw")
 
-    def __init__(self, raw: RawConnection) -> None:
+    def __init__(self, raw: RawConnection, after: list[Callable[[], None]] | None = None) -> None:
         self._raw = raw
+        self._after = after
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call it once this transaction has committed; at once where there is none. Not after a roll-back."""
+        if self._after is None:
+            call()
+        else:
+            self._after.append(call)
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         return cast("Sequence[Row]", await self._raw.fetch(statement.text, *args))
@@ -137,8 +145,11 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncGenerator[Conn]:
         """Lend a connection in a READ COMMITTED transaction; commit when the block ends, roll back when it raises."""
+        after: list[Callable[[], None]] = []
         async with self._open_pool().acquire(timeout=15.0) as raw, raw.transaction(readonly=read_only):
-            yield Conn(raw)
+            yield Conn(raw, after)
+        for call in after:
+            call()
 
     async def fetch(self, statement: Statement, *args: object) -> Sequence[Row]:
         async with self.connection() as conn:
