@@ -36,6 +36,7 @@ from dragoman_server.control.tasks import ACTION_QUEUE, SYNC_QUEUE
 from dragoman_server.db import Database, Invalidations
 from dragoman_server.egress import EgressClient, EgressRules
 from dragoman_server.flows.actions import Actions
+from dragoman_server.flows.close_runs import CloseRuns
 from dragoman_server.flows.connected import AfterConnect
 from dragoman_server.flows.delete_connection import DeleteConnection
 from dragoman_server.flows.delete_environment import DeleteEnvironment
@@ -52,7 +53,7 @@ from dragoman_server.jobs.consumer import Consumer
 from dragoman_server.jobs.loading import Loader, RunLimits
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.jobs.run_action import ActionRunner
-from dragoman_server.jobs.run_sync import SyncRunner
+from dragoman_server.jobs.run_sync import CLOSE_FACT, SyncRunner
 from dragoman_server.kit.clock import SystemClock
 from dragoman_server.kit.ids import EnvironmentId, random_token
 from dragoman_server.kit.loops import Loop, Service
@@ -321,6 +322,7 @@ async def _connect_parts(
             ACTION_NOW: settings.action_slots,
         },
         drain=timedelta(seconds=settings.drain_seconds),
+        after_cancel={SYNC_QUEUE: run_sync.cancelled},
     )
 
     roles: Sequence[str] = config["roles"]
@@ -365,6 +367,15 @@ async def _connect_parts(
             host=host if full else None,
         )
     )
+    close_runs = CloseRuns(
+        database=database,
+        syncs=syncs,
+        connections=connections,
+        runs=runs,
+        records=records,
+        engine=engine,
+        logs=logs,
+    )
     relay = Relay(
         database=database,
         handlers={
@@ -372,6 +383,7 @@ async def _connect_parts(
             "schedule": schedules.handle,
             "erase": erasing.handle,
             "action": report.handle,
+            CLOSE_FACT: close_runs.handle,
         },
         listen_url=databases.main_direct,
     )

@@ -47,6 +47,7 @@ class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     input: str | None = None
     reported: bool = False
     max_attempts: int = 1
+    idempotent: bool = False
 
 
 def as_payload(payload: SyncPayload | ActionPayload) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from dragoman_server.orchestrator.states import TaskState
 START_BY = timedelta(seconds=30)
 ASYNC_START_BY = timedelta(hours=24)
 LOOK_AGAIN = timedelta(seconds=60)
+SOON = timedelta(seconds=5)
+"""How long the engine may take to hear of an end that is written down already: whoever got the webhook asks at once."""
 DEEPEST = 5
 """Actions that call actions that call actions."""
 FACT = "action"
@@ -116,15 +118,16 @@ class Actions:
             environment_id, integration_key, connection_id, name, input_, max_retries=max_retries, reported=True
         )
         spec = self._spec(call)
+        task_id = (await self._engine.submit([spec]))[0].task_id  # first: a full queue refuses it, and nothing is left
         async with self._database.transaction() as conn:
             now = await conn.now()
             await outbox.put(conn, [backstop(call.environment_id, call.key, spec, not_before=now + LOOK_AGAIN)])
-        return (await self._engine.submit([spec]))[0].task_id
+        return task_id
 
     async def result(self, environment_id: EnvironmentId, action_id: UUID) -> bytes | None:
         """The output of an async action; raise `ActionPendingError` (404) while there is none."""
         told = await self._runs.get(environment_id, RunId(action_id))  # written before the engine hears of the end
-        found = await self._engine.result(action_id) if told is not None and told.kind == "action" else None
+        found = await self._engine.wait(action_id, SOON) if told is not None and told.kind == "action" else None
         if found is None:
             raise ActionPendingError
         return output_of(found)
@@ -180,6 +183,7 @@ class Actions:
             input=None if call.input is None else call.input.decode(),
             reported=call.reported,
             max_attempts=call.max_retries + 1,
+            idempotent=bool(call.function.manifest.get("idempotent")),
         )
         return TaskSpec(
             queue=ACTION_QUEUE,
@@ -195,7 +199,11 @@ class Actions:
 
     async def _wait(self, call: ActionCall) -> bytes | None:
         spec = self._spec(call)
-        task_id = (await self._engine.submit([spec]))[0].task_id
+        try:
+            task_id = (await self._engine.submit([spec]))[0].task_id
+        except DragomanError as error:
+            call.operation.finish("failed", {"type": error.public_code, "message": error.message})
+            raise
         ended = await self._engine.wait(task_id, spec.run_timeout + START_BY + timedelta(seconds=15))
         if ended is None:
             raise ActionFailedError({"code": "execution_timeout", "message": "The action did not end in time."})

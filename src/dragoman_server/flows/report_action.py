@@ -7,13 +7,13 @@ from dragoman_server import outbox
 from dragoman_server.control import Connections, Runs
 from dragoman_server.control.model import RunEnd, RunStart, RunState
 from dragoman_server.db import Database
-from dragoman_server.flows.actions import LOOK_AGAIN, backstop, finish_unrun, operation_of, spec_of
+from dragoman_server.flows.actions import LOOK_AGAIN, finish_unrun, operation_of, spec_of
 from dragoman_server.flows.notify import action_fact
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, OperationId, RunId
 from dragoman_server.logs import Logs
 from dragoman_server.orchestrator.port import Engine
 from dragoman_server.orchestrator.states import TaskState
-from dragoman_server.outbox import StoredFact
+from dragoman_server.outbox import FactsFailedError, NotYetError, StoredFact
 
 STATES: Mapping[TaskState, RunState] = {
     TaskState.SUCCEEDED: "success",
@@ -63,15 +63,13 @@ class ReportAction:
 
     async def handle(self, facts: Sequence[StoredFact]) -> None:
         """Look whether the action has ended; submit it if it never was; look again later if it has not."""
+        later: dict[int, Exception] = {}
         for fact in facts:
             spec = spec_of(fact.environment_id, fact.body)
             task_id = (await self._engine.submit([spec]))[0].task_id
             ended = await self._engine.result(task_id)
             if ended is None:
-                async with self._database.transaction() as conn:
-                    later = await conn.now() + LOOK_AGAIN
-                    again = backstop(fact.environment_id, fact.body["key"], spec, not_before=later)
-                    await outbox.put(conn, [again])
+                later[fact.id] = NotYetError(LOOK_AGAIN)
                 continue
             payload = spec.payload
             finish_unrun(self._logs.reopen(fact.environment_id, operation_of(payload)), ended)
@@ -84,3 +82,5 @@ class ReportAction:
                 state=STATES.get(ended.state, "interrupted"),
                 error=ended.error,
             )
+        if later:
+            raise FactsFailedError(later)

@@ -1,7 +1,9 @@
 """Steer syncs: trigger, start, pause, frequency, variants, status."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from dragoman_server import outbox
@@ -17,6 +19,9 @@ from dragoman_server.logs import Logs
 from dragoman_server.orchestrator.model import ScheduleInfo, TriggerOutcome
 from dragoman_server.orchestrator.port import Engine
 from dragoman_server.records import Records, StreamKey
+
+END_OF_RUN = timedelta(seconds=10)
+"""How long a reset waits for the run it replaces to end; workers learn of a cancellation within two seconds."""
 
 
 class NoSyncsError(DragomanError):
@@ -219,6 +224,8 @@ class SyncControl:
         running = [s.running_task_id for s in schedules if s.running_task_id is not None]
         if running:
             await self._engine.cancel(running)
+            # A schedule never overlaps itself: what is asked for now starts only once the run it replaces has ended.
+            await asyncio.gather(*(self._engine.wait(task_id, END_OF_RUN) for task_id in running))
         for sync in found:
             connection = await self._connections.by_row_id(environment_id, sync.connection_row_id)
             async with self._database.transaction() as conn:

@@ -1,23 +1,29 @@
-"""What a guest may ask, answered for one attempt of one run."""
+"""What a guest may ask, answered for one attempt of one run.
+
+A database that is away is waited out: a batch counts once however often it is sent, so a run does not fail of it.
+"""
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
 import msgspec
 
 from dragoman_server.control import Connections, Variables
+from dragoman_server.db.outage import through_outage
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.kit.errors import InvalidInputError
 from dragoman_server.kit.ids import ConnectionRowId
-from dragoman_server.proxy import Proxy, ProxyRequest, Target
+from dragoman_server.proxy import Proxy, ProxyRequest, ProxyResponse, Target
 from dragoman_server.records import Fence, Records, StreamKey
 from dragoman_server.runners.port import LogLine, ProxyAnswer, ProxyCall, SaveBatch, SaveCounts
 
 FENCE_SECONDS = 0.5
 """How long an answer that the attempt is current may be relied on for calls to the provider, by the monotonic clock."""
 DEADLINE_SECONDS = 300.0
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 TriggerAction = Callable[[RunTarget, str, bytes | None], Awaitable[bytes | None]]
 
@@ -109,36 +115,41 @@ class RunCalls:
             deadline=min(call.timeout or DEADLINE_SECONDS, DEADLINE_SECONDS),
         )
         target = Target(self._environment_id, prepared.integration, prepared.connection)
-        async with self._proxy.call(target, request, operation=self._target.operation) as response:
+        async with AsyncExitStack() as stack:
+
+            async def send() -> ProxyResponse:
+                return await stack.enter_async_context(
+                    self._proxy.call(target, request, operation=self._target.operation)
+                )
+
+            repeatable = call.method.upper() in SAFE_METHODS and (call.body is None or isinstance(call.body, bytes))
+            response = await (through_outage(send) if repeatable else send())
             yield ProxyAnswer(response.status, response.headers, response.iter())
 
     # -- records -----------------------------------------------------------------------------------------------------
 
     async def save(self, batch: SaveBatch) -> SaveCounts:
-        fence = self._fence("save")
-        if batch.clear_checkpoint:
-            await self._records.clear_checkpoint(self._environment_id, fence)
-        saved = await self._records.save(
-            self._environment_id,
-            fence,
-            batch.batch,
-            self._stream(batch.model),
-            batch.records,
-            checkpoint=batch.checkpoint,
+        fence, stream = self._fence("save"), self._stream(batch.model)
+        saved = await through_outage(
+            lambda: self._records.save(
+                self._environment_id, fence, batch.batch, stream, batch.records, checkpoint=batch.checkpoint
+            )
         )
         return SaveCounts(saved.added, saved.updated, saved.unchanged)
 
     async def delete(self, batch: int, model: str, ids: Sequence[str]) -> int:
-        fence = self._fence("delete")
-        return (await self._records.delete(self._environment_id, fence, batch, self._stream(model), ids)).deleted
+        fence, stream = self._fence("delete"), self._stream(model)
+        done = await through_outage(lambda: self._records.delete(self._environment_id, fence, batch, stream, ids))
+        return done.deleted
 
     async def open_tracking(self, batch: int, model: str) -> None:
-        await self._records.open_generation(self._environment_id, self._fence("track_deletes"), self._stream(model))
+        fence, stream = self._fence("track_deletes"), self._stream(model)
+        await through_outage(lambda: self._records.open_generation(self._environment_id, fence, stream))
 
     async def close_tracking(self, batch: int, model: str, *, allow_empty: bool) -> int:
-        fence = self._fence("track_deletes")
-        closed = await self._records.close_generation(
-            self._environment_id, fence, self._stream(model), allow_empty=allow_empty
+        fence, stream = self._fence("track_deletes"), self._stream(model)
+        closed = await through_outage(
+            lambda: self._records.close_generation(self._environment_id, fence, stream, allow_empty=allow_empty)
         )
         if closed.refused_empty:
             self._target.operation.warn(
@@ -148,22 +159,22 @@ class RunCalls:
 
     async def records(self, model: str, ids: Sequence[str]) -> Sequence[tuple[str, bytes]]:
         self._declared(model)
-        found = await self._records.by_ids(
-            self._environment_id, self._target.prepared.connection.id, model, ids, self._target.variant
+        found = await through_outage(
+            lambda: self._records.by_ids(self._environment_id, self._row_id, model, ids, self._target.variant)
         )
         return list(found.items())
 
     async def save_checkpoint(self, batch: int, checkpoint: bytes | None) -> None:
         fence = self._fence("checkpoint")
         if checkpoint is None:
-            await self._records.clear_checkpoint(self._environment_id, fence)
+            await through_outage(lambda: self._records.clear_checkpoint(self._environment_id, fence))
         else:
-            await self._records.save_checkpoint(self._environment_id, fence, checkpoint)
+            await through_outage(lambda: self._records.save_checkpoint(self._environment_id, fence, checkpoint))
 
     # -- the connection ----------------------------------------------------------------------------------------------
 
     async def metadata(self) -> bytes:
-        found = await self._connections.by_row_id(self._environment_id, self._row_id)
+        found = await through_outage(lambda: self._connections.by_row_id(self._environment_id, self._row_id))
         return msgspec.json.encode((found.metadata if found is not None else None) or {})
 
     async def write_metadata(self, value: bytes, *, merge: bool) -> None:
@@ -173,15 +184,13 @@ class RunCalls:
             raise InvalidInputError("metadata: expected a JSON object")
         write = self._connections.merge_metadata if merge else self._connections.set_metadata
         connection = self._target.prepared.connection
-        await write(
-            self._environment_id,
-            connection.integration_key,
-            [connection.connection_id],
-            cast("dict[str, Any]", decoded),
+        given = cast("dict[str, Any]", decoded)
+        await through_outage(
+            lambda: write(self._environment_id, connection.integration_key, [connection.connection_id], given)
         )
 
     async def connection(self) -> Mapping[str, Any]:
-        found = await self._connections.by_row_id(self._environment_id, self._row_id)
+        found = await through_outage(lambda: self._connections.by_row_id(self._environment_id, self._row_id))
         shown = found or self._target.prepared.connection
         return {
             "connection_id": shown.connection_id,
@@ -194,7 +203,7 @@ class RunCalls:
         }
 
     async def variables(self) -> Mapping[str, str]:
-        found = await self._variables.list(self._environment_id)
+        found = await through_outage(lambda: self._variables.list(self._environment_id))
         return {name: value.reveal() for name, value in found.items()}
 
     async def trigger_action(self, name: str, input: bytes | None) -> bytes | None:  # noqa: A002 (the wire's word)
@@ -221,7 +230,7 @@ class RunCalls:
         fence = self._target.fence
         if fence is None or time.monotonic() < self._current_until:
             return
-        await self._records.ensure_current(self._environment_id, fence)
+        await through_outage(lambda: self._records.ensure_current(self._environment_id, fence))
         self._current_until = time.monotonic() + FENCE_SECONDS
 
     def _declared(self, model: str) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from dragoman_server.db.driver import UNAVAILABLE
 from dragoman_server.kit.batching import Batcher
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.kit.telemetry import get_logger
@@ -24,7 +25,10 @@ FINISH_TRIES = 60
 
 
 class Consumer:
-    """One worker. `handlers` are by lane; `slots` say how many of each lane run here at once."""
+    """One worker. `handlers` are by lane; `slots` say how many of each lane run here at once.
+
+    `after_cancel`, by lane, is told of a task that was stopped on request, once the engine has it as cancelled.
+    """
 
     def __init__(
         self,
@@ -34,13 +38,16 @@ class Consumer:
         handlers: Mapping[str, Handler],
         slots: Mapping[str, int],
         drain: timedelta,
+        after_cancel: Mapping[str, Callable[[ClaimedTask], Awaitable[None]]] | None = None,
     ) -> None:
         self._engine = engine
         self._worker = worker
         self._handlers = handlers
         self._slots = slots
         self._drain = drain
-        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._after_cancel = dict(after_cancel or {})
+        self._running: dict[tuple[UUID, int], asyncio.Task[None]] = {}
+        self._stopped: set[tuple[UUID, int]] = set()
         self._lanes: Counter[str] = Counter()
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -97,15 +104,20 @@ class Consumer:
             one.result()
 
     def _start(self, task: ClaimedTask) -> None:
+        self._stop_running([task.id])  # an older attempt that was taken from us while we were away
         self._lanes[task.queue] += 1
-        self._running[task.id] = asyncio.create_task(self._carry_out(task), name=f"{task.queue}:{task.id}")
+        self._running[task.id, task.attempt] = asyncio.create_task(
+            self._carry_out(task), name=f"{task.queue}:{task.id}"
+        )
 
     async def _carry_out(self, task: ClaimedTask) -> None:
         try:
             outcome = await self._outcome(task)
-            await self._report(Finish(task.id, task.attempt, outcome))
+            if await self._report(Finish(task.id, task.attempt, outcome)) and isinstance(outcome, Cancelled):
+                await self._tell_cancelled(task)
         finally:
-            self._running.pop(task.id, None)
+            self._stopped.discard((task.id, task.attempt))
+            self._running.pop((task.id, task.attempt), None)
             self._lanes[task.queue] -= 1
             self._freed.set()
 
@@ -117,20 +129,33 @@ class Consumer:
         except DragomanError as error:
             log.warning("task_failed", task_id=str(task.id), code=error.public_code)
             return Failed({"code": error.public_code, "message": error.message, "status": error.status})
-        except Exception as error:  # foreign code and lost databases: the task failed, the worker lives
+        except UNAVAILABLE as error:  # the database stayed away: how far it came is not known, so it is not a failure
+            log.warning("task_interrupted", task_id=str(task.id), error=type(error).__name__)
+            return Interrupted("database_away")
+        except Exception as error:  # foreign code: the task failed, the worker lives
             log.exception("task_crashed", task_id=str(task.id), error=type(error).__name__)
             return Failed({"code": "script_internal_error", "message": "The platform failed.", "status": 500})
 
-    async def _report(self, finish: Finish) -> None:
-        """Tell the engine, through an outage; a fenced report is dropped: somebody else has the task now."""
+    async def _tell_cancelled(self, task: ClaimedTask) -> None:
+        tell = self._after_cancel.get(task.queue)
+        if tell is not None:
+            try:
+                await tell(task)
+            except Exception as error:  # the task has ended; what is written about it must not end the worker
+                log.warning("cancel_not_noted", task_id=str(task.id), error=type(error).__name__)
+
+    async def _report(self, finish: Finish) -> bool:
+        """Tell the engine, through an outage; False: the report was fenced, somebody else has the task now."""
         for _ in range(FINISH_TRIES):
             try:
-                if not await self._finish(finish):
+                counted = await self._finish(finish)
+                if not counted:
                     log.info("finish_fenced", task_id=str(finish.task_id), attempt=finish.attempt)
-                return
+                return counted
             except Exception as error:  # the engine's database may be away
                 log.warning("finish_failed", task_id=str(finish.task_id), error=type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+        return False
 
     async def _register(self) -> None:
         while not self._stopping.is_set():
@@ -145,19 +170,22 @@ class Consumer:
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                for task_id in await self._engine.beat(self._worker):
-                    running = self._running.get(task_id)
-                    if running is not None:
-                        running.cancel()
+                self._stop_running(await self._engine.beat(self._worker))
             except Exception as error:  # a missed beat is mended by the next one
                 log.warning("beat_failed", error=type(error).__name__)
+
+    def _stop_running(self, task_ids: Collection[UUID]) -> None:
+        """Stop each attempt once: a second cancellation would interrupt how it ends its guest and reports its end."""
+        for place, running in self._running.items():
+            if place[0] in task_ids and place not in self._stopped:
+                self._stopped.add(place)
+                running.cancel()
 
     async def _drain_running(self) -> None:
         """Let what runs finish for a while, then interrupt it: it goes back to the queue or ends as interrupted."""
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=self._drain.total_seconds())
-        for running in list(self._running.values()):
-            running.cancel()
+        self._stop_running([task_id for task_id, _ in self._running])
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=5.0)
         with suppress(TimeoutError):

@@ -6,6 +6,7 @@ from typing import Any, Protocol, assert_never
 
 from dragoman_server.control.model import RunState
 from dragoman_server.control.tasks import ActionPayload, environment_of, read_action
+from dragoman_server.db.outage import through_outage
 from dragoman_server.jobs.loading import Loader, RunLimits, context_of
 from dragoman_server.jobs.model import RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, is_retryable, log_error
@@ -70,14 +71,16 @@ class ActionRunner:
             raise
         if payload.reported and not _will_retry(outcome, task, payload):
             state, error = _told(outcome)
-            await self._report(
-                environment_id,
-                RunId(task.id),
-                connection_row_id=ConnectionRowId(payload.connection_row_id),
-                action=payload.action,
-                operation_id=operation.id,
-                state=state,
-                error=error,
+            await through_outage(
+                lambda: self._report(
+                    environment_id,
+                    RunId(task.id),
+                    connection_row_id=ConnectionRowId(payload.connection_row_id),
+                    action=payload.action,
+                    operation_id=operation.id,
+                    state=state,
+                    error=error,
+                )
             )
         return outcome
 
@@ -122,6 +125,9 @@ class ActionRunner:
 
 
 def _will_retry(outcome: engine.Outcome, task: engine.ClaimedTask, payload: ActionPayload) -> bool:
+    """Whether the engine may give it out again: then its end is told later, at the latest by the backstop."""
+    if isinstance(outcome, engine.Interrupted):
+        return payload.idempotent
     return isinstance(outcome, engine.Failed) and outcome.retryable and task.attempt < payload.max_attempts
 
 

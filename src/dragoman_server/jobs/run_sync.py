@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, assert_never
 
 import msgspec
@@ -12,16 +12,27 @@ from dragoman_server.control import Connections, Runs, Syncs
 from dragoman_server.control.model import Connection, Run, RunEnd, RunStart, RunState, Sync, declared_models
 from dragoman_server.control.tasks import environment_of, read_sync
 from dragoman_server.db import Conn, Database
+from dragoman_server.db.driver import UNAVAILABLE
+from dragoman_server.db.outage import through_outage
 from dragoman_server.jobs.loading import FunctionDisabledError, FunctionGoneError, Loader, RunLimits, context_of
 from dragoman_server.jobs.model import Prepared, RunTarget
 from dragoman_server.jobs.outcomes import error_of, interrupted_error, log_error
+from dragoman_server.kit.errors import DragomanError, UnavailableError
 from dragoman_server.kit.ids import EnvironmentId, OperationId, RunId, SyncId
+from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.logs import Logs, Operation
 from dragoman_server.logs.operation import new_operation_id
 from dragoman_server.orchestrator import model as engine
 from dragoman_server.records import Fence, Records, StaleAttemptError
-from dragoman_server.records.model import Totals
+from dragoman_server.records.model import Progress, Totals
 from dragoman_server.runners.port import Failed, GuestCalls, Interrupted, RunnerHost, RunOutcome, RunSpec, Succeeded
+
+CLOSE_FACT = "run"
+CLOSE_AFTER = timedelta(seconds=60)
+"""When somebody looks whether a run that began has an end: its process may be gone (`flows.close_runs`)."""
+CONCLUDE_SECONDS = 300.0
+
+log = get_logger("jobs")
 
 
 class SyncFacts(Protocol):
@@ -77,10 +88,10 @@ class SyncRunner:
     async def __call__(self, task: engine.ClaimedTask) -> engine.Outcome:
         payload = read_sync(task.payload)
         environment_id = environment_of(payload)
-        sync = await self._syncs.get(environment_id, SyncId(payload.sync_id))
+        sync = await through_outage(lambda: self._syncs.get(environment_id, SyncId(payload.sync_id)))
         if sync is None:
             return engine.Cancelled()  # the connection or the function was deleted after the task was queued
-        earlier = await self._runs.get(environment_id, RunId(task.id))
+        earlier = await through_outage(lambda: self._runs.get(environment_id, RunId(task.id)))
         if earlier is not None and earlier.state != "running":
             return _told_already(earlier)  # committed by an attempt that could not tell the engine anymore
         operation = self._operation(environment_id, sync, task, earlier)
@@ -90,10 +101,43 @@ class SyncRunner:
             operation.finish("cancelled", {"type": error.public_code, "message": error.message})
             return engine.Cancelled()
         except StaleAttemptError:
-            raise
+            # Reset, or taken over: a newer attempt's row and log are its own, so only what is still ours is closed.
+            known = {task.attempt} if earlier is None else {task.attempt, earlier.attempt}
+            if any([await self._close_row(environment_id, RunId(task.id), attempt) for attempt in known]):
+                operation.finish("cancelled")
+            return engine.Cancelled()
+        except (*UNAVAILABLE, UnavailableError) as error:
+            operation.warn("The database was away; the run goes back to the queue.", error=type(error).__name__)
+            return engine.Interrupted("database_unavailable")
         except asyncio.CancelledError:
             operation.warn("The attempt was stopped.")
             raise
+        except Exception as error:  # the platform failed: the run ends as failed, it does not stay under way for ever
+            told = _platform_failure(error)
+            await self._close_row(environment_id, RunId(task.id), task.attempt, "failed", told)
+            operation.finish("failed", {"type": told["code"], "message": told["message"]})
+            log.warning("sync_run_failed", run_id=str(task.id), error=type(error).__name__, exc_info=error)
+            return engine.Failed(told)
+
+    async def cancelled(self, task: engine.ClaimedTask) -> None:
+        """The engine has the task as cancelled: close what is written about it."""
+        payload = read_sync(task.payload)
+        environment_id = environment_of(payload)
+        run = await self._runs.get(environment_id, RunId(task.id))
+        if run is None or not await self._close_row(environment_id, run.id, task.attempt):
+            return
+        if run.operation_id is not None:
+            self._logs.reopen(environment_id, run.operation_id).finish("cancelled")
+
+    async def _close_row(
+        self,
+        environment_id: EnvironmentId,
+        run_id: RunId,
+        attempt: int,
+        state: RunState = "cancelled",
+        error: Mapping[str, Any] | None = None,
+    ) -> bool:
+        return await self._runs.finish(None, RunEnd(run_id, environment_id, attempt, state, error=error))
 
     def _operation(
         self, environment_id: EnvironmentId, sync: Sync, task: engine.ClaimedTask, earlier: Run | None
@@ -123,23 +167,7 @@ class SyncRunner:
             name=sync.function_name,
             type_="sync",
         )
-        async with self._database.transaction() as conn:
-            progress = await self._records.begin_attempt(environment_id, sync.id, run_id, task.attempt, conn=conn)
-            start = RunStart(
-                run_id,
-                environment_id,
-                sync.function_name,
-                "sync",
-                task.attempt,
-                sync.id,
-                sync.connection_row_id,
-                _decoded(progress.checkpoint),
-                operation.id,
-            )
-            if not await self._runs.start(conn, start):
-                raise StaleAttemptError
-            run = await self._runs.get(environment_id, run_id, conn=conn)
-            assert run is not None  # started on this very transaction
+        progress, run = await through_outage(lambda: self._begin(task, sync, operation))
         fence = Fence(sync.id, run_id, task.attempt)
         spec = RunSpec(
             run_id=run_id,
@@ -157,7 +185,34 @@ class SyncRunner:
         if isinstance(outcome, Interrupted) and outcome.reason != "cancelled":
             operation.warn(f"Interrupted ({outcome.reason}); it will be run again.")
             return engine.Interrupted(outcome.reason)
-        return await self._conclude(prepared, sync, run, outcome, operation, task.attempt)
+        return await through_outage(
+            lambda: self._conclude(prepared, sync, run, outcome, operation, task.attempt), patience=CONCLUDE_SECONDS
+        )
+
+    async def _begin(self, task: engine.ClaimedTask, sync: Sync, operation: Operation) -> tuple[Progress, Run]:
+        """Fence off older attempts and note that this one runs; a repeat after a lost answer finds its own effect."""
+        environment_id, run_id = sync.environment_id, RunId(task.id)
+        async with self._database.transaction() as conn:
+            progress = await self._records.begin_attempt(environment_id, sync.id, run_id, task.attempt, conn=conn)
+            start = RunStart(
+                run_id,
+                environment_id,
+                sync.function_name,
+                "sync",
+                task.attempt,
+                sync.id,
+                sync.connection_row_id,
+                _decoded(progress.checkpoint),
+                operation.id,
+            )
+            begun = await self._runs.start(conn, start)
+            run = await self._runs.get(environment_id, run_id, conn=conn)
+            if run is None or not (begun or (run.attempt, run.state) == (task.attempt, "running")):
+                raise StaleAttemptError
+            later = await conn.now() + CLOSE_AFTER
+            body = {"v": 1, "run_id": str(run_id), "sync_id": str(sync.id)}
+            await outbox.put(conn, [outbox.Fact(CLOSE_FACT, environment_id, str(run_id), body, later)])
+        return progress, run
 
     async def _conclude(
         self, prepared: Prepared, sync: Sync, run: Run, outcome: RunOutcome, operation: Operation, attempt: int
@@ -175,7 +230,10 @@ class SyncRunner:
             checkpoint = _decoded(progress.checkpoint)
             end = RunEnd(run.id, environment_id, attempt, state, result, checkpoint, error)
             if not await self._runs.finish(conn, end):
-                raise StaleAttemptError
+                known = await self._runs.get(environment_id, run.id, conn=conn)
+                if known is None or (known.attempt, known.state) != (attempt, state):
+                    raise StaleAttemptError
+                return told  # committed before; only the answer was lost
             await self._note_errors(conn, sync, operation, failed=state == "failed")
             if state != "cancelled":
                 facts = self._facts(
@@ -201,6 +259,13 @@ class SyncRunner:
             await self._connections.add_error(*where, str(operation.id), subject=str(sync.id), conn=conn)
         else:
             await self._connections.clear_errors(*where, subject=str(sync.id), conn=conn)
+
+
+def _platform_failure(error: Exception) -> dict[str, Any]:
+    """What is told of a run that never came to its own end: our own errors as they say, others without detail."""
+    if isinstance(error, DragomanError):
+        return {"code": error.public_code, "message": error.message, "status": error.status}
+    return {"code": "script_internal_error", "message": "The platform failed.", "status": 500}
 
 
 def _judged(outcome: RunOutcome) -> tuple[RunState, dict[str, Any] | None, engine.Outcome]:

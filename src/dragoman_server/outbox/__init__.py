@@ -6,15 +6,16 @@ idempotent by the fact's key. Stores `outbox.facts`: what is waiting, and what w
 """
 
 from dragoman_server.outbox.hints import CHANNEL, Nudger
-from dragoman_server.outbox.model import Fact, FactsFailedError, ParkedFact, StoredFact
+from dragoman_server.outbox.model import Fact, FactsFailedError, NotYetError, ParkedFact, StoredFact
 from dragoman_server.outbox.relay import Handler, Relay
-from dragoman_server.outbox.service import backlog, forget_environment, parked, put, release
+from dragoman_server.outbox.service import backlog, forget_environment, parked, put, release, withdraw
 
 __all__ = [
     "CHANNEL",
     "Fact",
     "FactsFailedError",
     "Handler",
+    "NotYetError",
     "Nudger",
     "ParkedFact",
     "Relay",
@@ -24,4 +25,5 @@ __all__ = [
     "parked",
     "put",
     "release",
+    "withdraw",
 ]

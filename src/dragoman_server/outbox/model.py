@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dragoman_server.kit.ids import EnvironmentId
@@ -55,3 +55,11 @@ class FactsFailedError(Exception):
     def __init__(self, failures: Mapping[int, Exception]) -> None:
         super().__init__(f"{len(failures)} facts failed")
         self.failures = dict(failures)
+
+
+class NotYetError(Exception):
+    """Raised by a handler, or given as a fact's failure: nothing went wrong, hand the fact over again after `wait`."""
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__(f"not before {wait.total_seconds():.0f} s from now")
+        self.wait = wait

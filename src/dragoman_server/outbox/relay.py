@@ -13,7 +13,7 @@ from dragoman_server.kit.loops import Loop
 from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.outbox import _store
 from dragoman_server.outbox.hints import CHANNEL
-from dragoman_server.outbox.model import FactsFailedError, StoredFact
+from dragoman_server.outbox.model import FactsFailedError, NotYetError, StoredFact
 from dragoman_server.outbox.rules import MAX_STRIKES, wait_before_retry
 
 Handler = Callable[[Sequence[StoredFact]], Awaitable[None]]
@@ -137,6 +137,8 @@ class Relay:
         failures = await self._call(kind, facts, deadline)
         if len(facts) == 1 or len(failures) < len(facts):
             return failures
+        if all(isinstance(failure, NotYetError) for failure in failures.values()):
+            return failures
         for number, fact in enumerate(facts):
             if number == GIVE_UP_ALONE_AFTER and all(other.id in failures for other in facts[:number]):
                 break  # not one culprit: everything fails
@@ -155,6 +157,8 @@ class Relay:
         return {}
 
     def _judge(self, fact: StoredFact, error: Exception) -> _store.Failure:
+        if isinstance(error, NotYetError):
+            return _store.Failure(fact, error.wait, "", park=False, forgive=True)
         away = isinstance(error, UNAVAILABLE) or (isinstance(error, DragomanError) and error.reaction is Reaction.RETRY)
         park = not away and fact.strikes >= self._max_strikes
         text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]

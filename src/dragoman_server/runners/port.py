@@ -165,7 +165,6 @@ class SaveBatch:
     model: str
     records: Sequence[tuple[str, bytes]]
     checkpoint: bytes | None = None
-    clear_checkpoint: bool = False
 
 
 @dataclass(frozen=True, slots=True)

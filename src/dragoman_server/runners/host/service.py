@@ -193,7 +193,8 @@ class LocalRunnerHost:
             retryable = error.reaction is Reaction.RETRY
             return Failed(RunError(error.code, error.message, retryable=retryable), Usage(0.0))
         finally:
-            self._running.pop(spec.run_id, None)
+            if self._running.get(spec.run_id) is running:  # else a newer attempt of the run has the place
+                del self._running[spec.run_id]
 
     def cancel(self, run_id: RunId) -> bool:
         running = self._running.get(run_id)
