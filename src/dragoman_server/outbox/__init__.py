@@ -8,7 +8,7 @@ idempotent by the fact's key. Stores `outbox.facts`: what is waiting, and what w
 from dragoman_server.outbox.hints import CHANNEL, Nudger
 from dragoman_server.outbox.model import Fact, FactsFailedError, NotYetError, ParkedFact, StoredFact
 from dragoman_server.outbox.relay import Handler, Relay
-from dragoman_server.outbox.service import backlog, forget_environment, parked, put, release, withdraw
+from dragoman_server.outbox.service import backlog, forget_environment, parked, put, release
 
 __all__ = [
     "CHANNEL",
@@ -25,5 +25,4 @@ __all__ = [
     "parked",
     "put",
     "release",
-    "withdraw",
 ]

@@ -21,7 +21,6 @@ RELEASE = read_sql(_PACKAGE, "release")
 BACKLOG = read_sql(_PACKAGE, "backlog")
 FORGET_ENVIRONMENT = read_sql(_PACKAGE, "forget_environment")
 NOTIFY = read_sql(_PACKAGE, "notify")
-WITHDRAW = read_sql(_PACKAGE, "withdraw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,6 @@ async def fail(conn: Conn, failures: Sequence[Failure]) -> None:
         [failure.park for failure in failures],
         [failure.forgive for failure in failures],
     )
-
-
-async def withdraw(conn: Conn, environment_id: EnvironmentId, kind: str, key: str) -> None:
-    await conn.execute(WITHDRAW, environment_id, kind, key)
 
 
 async def parked(conn: Conn, environment_id: EnvironmentId, limit: int) -> list[ParkedFact]:

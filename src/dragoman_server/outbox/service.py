@@ -19,11 +19,6 @@ async def put(conn: Conn, facts: Sequence[Fact]) -> None:
         await _store.put(conn, list(unique.values()))
 
 
-async def withdraw(conn: Conn, environment_id: EnvironmentId, kind: str, key: str) -> None:
-    """Take a fact back whose cause came to nothing, in the caller's transaction; one being handled stays."""
-    await _store.withdraw(conn, environment_id, kind, key)
-
-
 async def parked(conn: Conn, environment_id: EnvironmentId, limit: int = 100) -> list[ParkedFact]:
     """Return the facts of an environment that failed too often, the newest first."""
     return await _store.parked(conn, environment_id, limit)
