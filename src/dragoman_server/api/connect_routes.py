@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
+from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.connect import pages
 from dragoman_server.connect.authorize import Asking, Outcome
@@ -131,19 +132,19 @@ def routes(*, connect: Connect, connections: Connections) -> APIRouter:
         options = _options(body, [body.integration_id], reconnect=found.id)
         return await made(principal.environment_id, principal.account_id, options)
 
-    @router.get("/connect/session", summary="What this session allows")
+    @router.get("/connect/session", summary="What this session allows", openapi_extra=SESSION)
     async def read(request: Request) -> Json:
         refuse_unknown_query(request, frozenset({"connect_session_token"}))
         return data(_shown(_session(request)))
 
-    @router.delete("/connect/session", status_code=204, summary="End this session")
+    @router.delete("/connect/session", status_code=204, summary="End this session", openapi_extra=SESSION)
     async def end(request: Request) -> Response:
         refuse_unknown_query(request, frozenset({"connect_session_token"}))
         session = _session(request)
         await connect.sessions.delete(session.environment_id, session.id)
         return Response(status_code=204)
 
-    @router.get("/oauth/connect/{unique_key}", summary="Send the browser to the provider")
+    @router.get("/oauth/connect/{unique_key}", summary="Send the browser to the provider", openapi_extra=CONNECTING)
     async def begin(request: Request, unique_key: str) -> Response:
         session = _session(request)
         given = _read_query(request)
@@ -174,19 +175,25 @@ def routes(*, connect: Connect, connections: Connections) -> APIRouter:
         connected = await connect.connect_with_credentials(_session(request), unique_key, mode, values, given["params"])
         return _connected(connected)
 
-    @router.post("/api-auth/api-key/{unique_key}", summary="Connect with an API key")
+    @router.post("/api-auth/api-key/{unique_key}", summary="Connect with an API key", openapi_extra=CONNECTING)
     async def api_key(request: Request, unique_key: str, body: ApiKeyIn) -> Json:
         return await enter(request, unique_key, AuthMode.API_KEY, body.model_dump())
 
-    @router.post("/api-auth/basic/{unique_key}", summary="Connect with a user name and password")
+    @router.post(
+        "/api-auth/basic/{unique_key}", summary="Connect with a user name and password", openapi_extra=CONNECTING
+    )
     async def basic(request: Request, unique_key: str, body: BasicIn) -> Json:
         return await enter(request, unique_key, AuthMode.BASIC, body.model_dump())
 
-    @router.post("/oauth2/auth/{unique_key}", summary="Connect with client credentials")
+    @router.post("/oauth2/auth/{unique_key}", summary="Connect with client credentials", openapi_extra=CONNECTING)
     async def client(request: Request, unique_key: str, body: ClientIn) -> Json:
         return await enter(request, unique_key, AuthMode.OAUTH2_CC, body.model_dump(exclude_none=True))
 
-    @router.post("/auth/unauthenticated/{unique_key}", summary="Connect to a provider without authentication")
+    @router.post(
+        "/auth/unauthenticated/{unique_key}",
+        summary="Connect to a provider without authentication",
+        openapi_extra=CONNECTING,
+    )
     async def unauthenticated(request: Request, unique_key: str, body: Nothing | None = None) -> Json:  # noqa: ARG001
         return await enter(request, unique_key, AuthMode.NONE, {})
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, field_validator
 
 from dragoman_server.api.common import CONNECTION_ID, INTEGRATION_KEY, Json, caller, environment_of, query_truth
+from dragoman_server.api.query_openapi import CONNECTIONS
 from dragoman_server.api.shapes import connection_full, connection_summary, credential_shape
 from dragoman_server.connect.errors import ConnectError, RefreshFailedError
 from dragoman_server.connect.service import Connect
@@ -116,7 +117,7 @@ def routes(
             ) from error
         return connection_full(fresh, credential_shape(credential, refresh_token=refresh_token))
 
-    @router.get("/connections", summary="Find connections")
+    @router.get("/connections", summary="Find connections", openapi_extra=CONNECTIONS)
     async def list_connections(request: Request) -> Json:
         wanted = _filter(request)
         found = await connections.list(environment_of(request), wanted)
@@ -232,7 +233,10 @@ def _filter(request: Request) -> ConnectionFilter:
     for name, value in request.query_params.multi_items():
         tag = _TAG.match(name)
         if tag is not None:
-            tags[tag[1].lower()] = value
+            if tags.setdefault(tag[1].lower(), value) != value:
+                raise refuse("query", "custom", "a tag has one value", f"tags[{tag[1]}]")
+        elif name in given:
+            raise refuse("query", "invalid_type", "expected one value", name)
         elif name in _LIST_KEYS:
             given[name] = value
         else:

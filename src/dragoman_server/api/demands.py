@@ -87,8 +87,6 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("GET", "/action/{action_id}"): _key("actions:execute"),
     ("POST", "/functions/deployments/bundle"): _key("deploy"),
     ("POST", "/functions/deployments/bundle/preview"): _key("deploy"),
-    ("POST", "/functions/dryruns"): _key("functions:dryrun"),
-    ("GET", "/functions/dryruns/{dryrun_id}"): _key("functions:dryrun"),
     # logs and webhook deliveries
     ("GET", "/logs/operations"): _key("logs:read"),
     ("GET", "/logs/operations/{operation_id}"): _key("logs:read"),

@@ -11,11 +11,10 @@ from dragoman_server.api.shapes import function_shape, integration_shape, script
 from dragoman_server.control import Functions, Integrations
 from dragoman_server.control.model import Integration
 from dragoman_server.flows.delete_integration import DeleteIntegration
-from dragoman_server.kit.errors import InvalidInputError, Issue, NotFoundError
+from dragoman_server.kit.errors import ForbiddenError, InvalidInputError, Issue, NotFoundError
 from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.providers import Catalogue, Provider
 from dragoman_server.providers.model import AuthMode
-from dragoman_server.web.errors import MissingScopeError
 from dragoman_server.web.principal import CallerKind
 from dragoman_server.web.strict import StrictModel, refuse
 
@@ -117,7 +116,9 @@ def routes(
             shape["webhook_url"] = None  # no inbound webhooks in this release
         if "credentials" in query.include:
             if not principal.may(READ_CREDENTIALS):
-                raise MissingScopeError(READ_CREDENTIALS)
+                raise ForbiddenError(
+                    f"This API key lacks the scope `{READ_CREDENTIALS}`.", public_code="invalid_permissions"
+                )
             shape["credentials"] = dict(await integrations.credentials(found)) or None
         return data(shape)
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from dragoman_server.api.common import Json, environment_of
 from dragoman_server.api.listing_query import ListingQuery
+from dragoman_server.api.query_openapi import MESSAGES, OPERATIONS
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.kit.ids import OperationId
 from dragoman_server.logs import Level, Logs, Message, OperationFilter, OperationView, State
@@ -55,7 +56,7 @@ def message_shape(message: Message) -> dict[str, Any]:
 def routes(*, logs: Logs) -> APIRouter:
     router = APIRouter(tags=["Logs"])
 
-    @router.get("/logs/operations", summary="Search operations, newest first")
+    @router.get("/logs/operations", summary="Search operations, newest first", openapi_extra=OPERATIONS)
     async def operations(request: Request) -> Json:
         query = ListingQuery(request, _FILTERS)
         wanted = OperationFilter(
@@ -78,7 +79,7 @@ def routes(*, logs: Logs) -> APIRouter:
         ListingQuery(request, ())
         return Json({"data": operation_shape(await logs.operation(environment_of(request), _id(operation_id)))})
 
-    @router.get("/logs/operations/{operation_id}/messages", summary="An operation's messages")
+    @router.get("/logs/operations/{operation_id}/messages", summary="An operation's messages", openapi_extra=MESSAGES)
     async def messages(request: Request, operation_id: str) -> Json:
         """Newest first; `order=asc` reads forward, and its cursor follows a running operation."""
         query = ListingQuery(request, ("search", "levels", "limit", "cursor", "order"))

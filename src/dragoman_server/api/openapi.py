@@ -51,10 +51,11 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas["Error"] = ERROR_SCHEMA
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
     document["paths"] = document["paths"] | PROXY_PATHS | RECORDS_PATHS
+    demands = {(method, path.replace(":path}", "}")): demand for (method, path), demand in DEMANDS.items()}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if isinstance(operation, dict):
-                demand = DEMANDS.get((method.upper(), path)) or _hot(method, path)
+                demand = demands.get((method.upper(), path)) or _hot(method, path)
                 _finish(cast("dict[str, Any]", operation), demand)
     return document
 

@@ -66,7 +66,7 @@ _ERRORS = {
     "502": "upstream_unreachable, upstream_invalid_response",
     "504": "upstream_timeout",
 }
-_ENVELOPE = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
+_ENVELOPE = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 
 
 def _operation(method: str) -> dict[str, Any]:
@@ -89,4 +89,4 @@ def _operation(method: str) -> dict[str, Any]:
 
 
 PATHS: dict[str, Any] = {"/proxy/{path}": {method: _operation(method) for method in METHODS}}
-"""For the `paths` of the whole document; wants `ErrorEnvelope` and `apiKey` among its components."""
+"""For the `paths` of the whole document; wants `Error` and `apiKey` among its components."""

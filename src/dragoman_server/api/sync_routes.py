@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field, model_validator
 
 from dragoman_server.api.common import (
@@ -20,16 +20,17 @@ from dragoman_server.api.common import (
 )
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.control import Connections, Integrations
-from dragoman_server.control.errors import UnknownConnectionError
+from dragoman_server.control.errors import UnknownConnectionError, UnknownSyncError
 from dragoman_server.flows.lookup import connection_or_refuse
 from dragoman_server.flows.syncs import Steered, SyncControl, SyncName, SyncState
-from dragoman_server.kit.errors import InvalidInputError, Issue
+from dragoman_server.kit.errors import InvalidInputError, Issue, NotFoundError
 from dragoman_server.orchestrator.states import TaskState
 from dragoman_server.records import Records
 from dragoman_server.web.strict import StrictModel, refuse
 
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=INTEGRATION_KEY)]
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=FUNCTION_NAME)]
+PathName = Annotated[str, Path(min_length=1, max_length=255, pattern=FUNCTION_NAME)]
 Labelled = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[a-zA-Z0-9_-]+(::[a-zA-Z0-9_-]+)?$")]
 _LABEL = re.compile(r"^[a-zA-Z0-9_-]{1,255}(::[a-zA-Z0-9_-]{1,255})?$")
 
@@ -176,17 +177,20 @@ def routes(
         return Json({"frequency": effective})
 
     @router.post("/sync/{name}/variant/{variant}", summary="A second copy of a sync, with records of its own")
-    async def create_variant(request: Request, name: str, variant: str, body: Variant) -> Json:
+    async def create_variant(request: Request, name: PathName, variant: PathName, body: Variant) -> Json:
         made = await control.create_variant(
             environment_of(request), body.provider_config_key, body.connection_id, name, variant
         )
         return Json({"id": str(made.id), "name": made.function_name, "variant": made.variant})
 
     @router.delete("/sync/{name}/variant/{variant}", summary="End a variant and erase its records")
-    async def delete_variant(request: Request, name: str, variant: str, body: Variant) -> Json:
-        await control.delete_variant(
-            environment_of(request), body.provider_config_key, body.connection_id, name, variant
-        )
+    async def delete_variant(request: Request, name: PathName, variant: PathName, body: Variant) -> Json:
+        try:
+            await control.delete_variant(
+                environment_of(request), body.provider_config_key, body.connection_id, name, variant
+            )
+        except UnknownSyncError as error:
+            raise NotFoundError(error.message) from None
         return Json({"success": True})
 
     @router.patch("/records/prune", summary="Empty the payloads of records up to a cursor", tags=["Records"])

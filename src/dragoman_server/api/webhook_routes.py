@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from dragoman_server.api.common import Json, environment_of, refuse_unknown_query
 from dragoman_server.api.listing_query import ListingQuery
+from dragoman_server.api.query_openapi import DELIVERIES
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.webhooks import Attempt, Delivery, DeliveryFilter, DeliveryId, Webhooks
 from dragoman_server.webhooks.errors import UnknownDeliveryError
@@ -64,7 +65,7 @@ def attempt_shape(attempt: Attempt) -> dict[str, Any]:
 def routes(*, webhooks: Webhooks) -> APIRouter:
     router = APIRouter(tags=["Webhook deliveries"])
 
-    @router.get("/webhook-deliveries", summary="List webhook deliveries, newest first")
+    @router.get("/webhook-deliveries", summary="List webhook deliveries, newest first", openapi_extra=DELIVERIES)
     async def deliveries(request: Request) -> Json:
         query = ListingQuery(request, _FILTERS)
         wanted = DeliveryFilter(

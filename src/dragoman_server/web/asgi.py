@@ -61,11 +61,13 @@ class Front:
             await self._rest(scope, receive, send)
             return
         scope.setdefault("state", {})
-        started = False
+        started = finished = False
 
         async def answering(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
+            nonlocal started, finished
+            if message["type"] == "http.response.body":
+                finished = not message.get("more_body", False)
+            elif message["type"] == "http.response.start":
                 started = True
                 rate: Rate | None = scope["state"].get("rate")
                 extra = [*_CORS, *_HARDENING, *(rate.headers() if rate is not None else ())]
@@ -80,12 +82,14 @@ class Front:
                 await send({"type": "http.response.body", "body": b""})
                 return
             if app is self._rest:
-                if path != "/" and path.endswith("/"):
+                if path != "/" and path.endswith("/") and not scope.get("raw_path", b"").upper().endswith(b"%2F"):
                     scope["path"] = path.rstrip("/") or "/"
                     app = self._door(scope["path"])
-                self._refuse_large(scope)
+                receive = _bounded(scope, receive)
             await app(scope, receive, answering)
         except Exception as error:  # the door: whatever a part raised becomes one answer in the envelope
+            if finished:
+                return  # the application answered with the error itself and logged it
             if started:
                 log.warning("answer_broken_off", path=path, error=type(error).__name__)
                 raise
@@ -100,7 +104,20 @@ class Front:
                 return app
         return self._rest
 
-    def _refuse_large(self, scope: Scope) -> None:
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > BODY_LIMIT:
-                raise RequestTooLargeError(BODY_LIMIT)
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Refuse a body that says it is too large, and one that turns out to be."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > BODY_LIMIT:
+            raise RequestTooLargeError(BODY_LIMIT)
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > BODY_LIMIT:
+            raise RequestTooLargeError(BODY_LIMIT)
+        return message
+
+    return counted

@@ -73,6 +73,8 @@ class Authenticator:
             if name == b"authorization":
                 header = value
                 break
+        if header is None:
+            self.anonymous(scope)
         token = self._token(header, demand, query or {})
         principal = await self._lookup(token, demand, scope)
         self._count(scope, token)
@@ -112,10 +114,10 @@ class Authenticator:
             if not demand.account:
                 raise WrongKindOfKeyError("an environment's API key, not an account key")
             return Principal(CallerKind.ACCOUNT_KEY, key.account_id, None, key.scopes)
-        if not demand.key:
-            raise WrongKindOfKeyError("a connect session token, not an API key")
         if demand.account:
             raise WrongKindOfKeyError("an account key, not an environment's API key")
+        if not demand.key:
+            raise WrongKindOfKeyError("a connect session token, not an API key")
         return Principal(CallerKind.ENVIRONMENT_KEY, key.account_id, key.environment_id, key.scopes)
 
     async def _session(self, token: str, demand: Demand, scope: Mapping[str, Any]) -> Principal:

@@ -45,7 +45,7 @@ def issue_of(error: Mapping[str, Any]) -> Issue:
     kind = str(error["type"])
     code = _CODES.get(kind) or ("invalid_type" if kind.endswith(("_type", "_parsing")) else "custom")
     path = tuple(part for part in error["loc"][1:] if isinstance(part, str | int))
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
     if code == "unrecognized_keys":
         message = f"Unrecognized key: {path[-1] if path else ''!r}"
         path = path[:-1]
