@@ -13,6 +13,7 @@ from dragoman.client import types as t
 from dragoman.client.errors import ConnectionFailedError
 
 SyncName = str | Mapping[str, str]
+FUNCTIONS_A_PAGE = 100
 
 
 class AsyncClient:
@@ -134,8 +135,12 @@ class AsyncClient:
         sent = self._headers | _wire.target(connection_id, integration_id)
         sent |= {f"Nango-Proxy-{k}": v for k, v in (headers or {}).items()}
         url = f"{self._base}/proxy/{path.lstrip('/')}"
-        async with self._http.stream(method, url, headers=sent, params=_wire.clean(params or {})) as response:
-            yield response
+        streaming = self._http.stream(method, url, headers=sent, params=_wire.clean(params or {}))
+        try:
+            async with streaming as response:
+                yield response
+        except httpx.TransportError as error:
+            raise ConnectionFailedError(f"{method} /proxy/{path}: {type(error).__name__}: {error}") from error
 
 
 class _AsyncPart:
@@ -174,8 +179,12 @@ class AsyncIntegrations(_AsyncPart):
         integration_config: Mapping[str, str] | None = None,
         custom: Mapping[str, str] | None = None,
         forward_webhooks: bool | None = None,
+        allowed_origins: Sequence[str] | None = None,
     ) -> t.Integration:
-        """`credentials` e.g. `{"type": "OAUTH2", "client_id": …, "client_secret": …, "scopes": "a,b"}`."""
+        """`credentials` e.g. `{"type": "OAUTH2", "client_id": …, "client_secret": …, "scopes": "a,b"}`.
+
+        `allowed_origins` may be called with the credential besides the provider's own, e.g. `https://files.example.com`.
+        """
         body = _wire.given(
             unique_key=unique_key,
             provider=provider,
@@ -184,11 +193,12 @@ class AsyncIntegrations(_AsyncPart):
             integration_config=integration_config,
             custom=custom,
             forward_webhooks=forward_webhooks,
+            allowed_origins=None if allowed_origins is None else list(allowed_origins),
         )
         return cast("t.Integration", (await self._call("POST", "/integrations", json=body))["data"])
 
     async def update(self, key: str, **changes: Any) -> t.Integration:
-        """Change any of unique_key, display_name, credentials, forward_webhooks, integration_config, custom."""
+        """Change what `create` sets, and `unique_key` while it has no connections."""
         path = _wire.path("/integrations/{key}", key=key)
         return cast("t.Integration", (await self._call("PATCH", path, json=changes))["data"])
 
@@ -469,8 +479,8 @@ class AsyncSyncs(_AsyncPart):
 
     async def set_frequency(
         self, integration_id: str, connection_id: str, sync: str, frequency: str | None, *, variant: str | None = None
-    ) -> str:
-        """`frequency` e.g. `every 5 minutes`, None for the function's own; return the one in force."""
+    ) -> str | None:
+        """`frequency` e.g. `every 5 minutes`, None for the function's own; return the one in force, if any."""
         body = {
             "provider_config_key": integration_id,
             "connection_id": connection_id,
@@ -480,7 +490,7 @@ class AsyncSyncs(_AsyncPart):
         if variant is not None:
             body["sync_variant"] = variant
         found = await self._call("PUT", "/sync/update-connection-frequency", json=body)
-        return str(found["frequency"])
+        return cast("str | None", found["frequency"])
 
     async def create_variant(self, integration_id: str, connection_id: str, sync: str, variant: str) -> str:
         """A second copy of a sync with its own schedule, checkpoint and records; return its id."""
@@ -531,7 +541,24 @@ class AsyncFunctions(_AsyncPart):
         type: Literal["sync", "action"] | None = None,  # noqa: A002 (the wire's name)
     ) -> list[t.Function]:
         path = _wire.path("/integrations/{key}/functions", key=integration_id)
-        return cast("list[t.Function]", (await self._call("GET", path, params={"type": type, "limit": 100}))["data"])
+        found: list[t.Function] = []
+        while True:
+            params = {"type": type, "limit": FUNCTIONS_A_PAGE, "page": len(found) // FUNCTIONS_A_PAGE}
+            page = cast("list[t.Function]", (await self._call("GET", path, params=params))["data"])
+            found += page
+            if len(page) < FUNCTIONS_A_PAGE:
+                return found
+
+    async def get(
+        self,
+        integration_id: str,
+        name: str,
+        *,
+        type: Literal["sync", "action"] | None = None,  # noqa: A002 (the wire's name)
+    ) -> t.Function:
+        """`type` is needed where a sync and an action share the name."""
+        path = _wire.path("/integrations/{key}/functions/{name}", key=integration_id, name=name)
+        return cast("t.Function", (await self._call("GET", path, params={"type": type}))["data"])
 
     async def preview(self, bundle: bytes, manifest: str) -> t.DeploymentDifference:
         """What deploying this bundle would change."""
@@ -581,6 +608,9 @@ class AsyncEnvironment(_AsyncPart):
 class AsyncAccount(_AsyncPart):
     """What wants an account key: environments and their API keys."""
 
+    async def environments(self) -> list[t.Environment]:
+        return cast("list[t.Environment]", (await self._call("GET", "/environments"))["data"])
+
     async def create_environment(self, name: str, *, is_production: bool = False) -> t.Environment:
         body = {"name": name, "is_production": is_production}
         return cast("t.Environment", (await self._call("POST", "/environments", json=body))["data"])
@@ -588,9 +618,13 @@ class AsyncAccount(_AsyncPart):
     async def delete_environment(self, environment_id: int) -> None:
         await self._call("DELETE", f"/environments/{environment_id}")
 
-    async def create_api_key(self, environment_id: int, display_name: str) -> t.ApiKey:
-        """The secret is in this answer only."""
-        body = {"environment_id": environment_id, "display_name": display_name}
+    async def create_api_key(
+        self, environment_id: int, display_name: str, *, scopes: Sequence[str] | None = None
+    ) -> t.ApiKey:
+        """The secret is in this answer only. `scopes` e.g. `["environment:records:read"]`; None: all."""
+        body = _wire.given(
+            environment_id=environment_id, display_name=display_name, scopes=None if scopes is None else list(scopes)
+        )
         return cast("t.ApiKey", (await self._call("POST", "/environment/api-keys", json=body))["data"])
 
     async def delete_api_key(self, environment_id: int, key_id: int) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
@@ -58,22 +58,30 @@ def target(connection_id: str, integration_id: str, **more: str | None) -> dict[
 
 
 def answer(response: httpx.Response) -> Any:
-    """The decoded body (None for 204); raise `ApiError` for an error status."""
-    if response.is_success:
-        return None if response.status_code == 204 or not response.content else response.json()
-    raise error_of(response)
+    """The decoded body (None for 204); raise `ApiError` for an error status, or for what is no answer of the API."""
+    if not response.is_success:
+        raise error_of(response)
+    if response.status_code == 204 or not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError:
+        raise error_of(response) from None
 
 
 def error_of(response: httpx.Response) -> ApiError:
     """The envelope as an exception; also for an answer that has none."""
+    where = response.url.copy_with(query=None)
+    error: Mapping[str, Any] = {
+        "code": "unexpected_answer",
+        "message": f"{where} answered {response.status_code} without an envelope; is it Dragoman?",
+    }
     try:
-        body: Any = response.json()
-        error: Any = body["error"]
+        found: Any = response.json()["error"]
     except (ValueError, KeyError, TypeError):
-        error = {
-            "code": "unexpected_answer",
-            "message": f"the server answered {response.status_code} without an envelope",
-        }
+        found = None
+    if isinstance(found, Mapping):
+        error = cast("Mapping[str, Any]", found)
     wait = response.headers.get("retry-after", "")
     return ApiError(
         status=response.status_code,

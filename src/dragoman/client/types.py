@@ -150,6 +150,7 @@ class WebhookSettings(TypedDict):
 class Environment(TypedDict):
     id: int
     name: str
+    is_production: NotRequired[bool]
 
 
 class ApiKey(TypedDict):
@@ -260,4 +261,7 @@ class DeploymentDifference(TypedDict):
     newActions: list[dict[str, JSON]]
     updatedActions: list[dict[str, JSON]]
     deletedActions: list[dict[str, JSON]]
+    newOnEventScripts: NotRequired[list[dict[str, JSON]]]
+    updatedOnEventScripts: NotRequired[list[dict[str, JSON]]]
+    deletedOnEventScripts: NotRequired[list[dict[str, JSON]]]
     deletedModels: list[str]

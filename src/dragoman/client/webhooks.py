@@ -15,6 +15,7 @@ from typing import Any
 from dragoman.client.errors import InvalidSignatureError
 
 TOLERANCE_SECONDS = 300
+LONGEST_TIMESTAMP = 15
 
 
 def signing_secret(signing_key: str) -> str:
@@ -39,7 +40,7 @@ def verify_webhook(
         _verify_standard(body, given, signing_key, tolerance_seconds, now())
     elif "x-nango-hmac-sha256" in given:
         expected = hmac.new(signing_key.encode(), body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected, given["x-nango-hmac-sha256"]):
+        if not hmac.compare_digest(expected.encode(), _bytes(given["x-nango-hmac-sha256"])):
             raise InvalidSignatureError("X-Nango-Hmac-Sha256 does not match the body")
     else:
         raise InvalidSignatureError("neither webhook-signature nor X-Nango-Hmac-Sha256 is present")
@@ -54,14 +55,19 @@ def verify_webhook(
 
 def _verify_standard(body: bytes, given: Mapping[str, str], key: str, tolerance: int, now: float) -> None:
     identifier, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
-    if not identifier or not stamp.isdigit():
-        raise InvalidSignatureError("webhook-id or webhook-timestamp is missing")
+    if not identifier or not (stamp.isascii() and stamp.isdigit()) or len(stamp) > LONGEST_TIMESTAMP:
+        raise InvalidSignatureError("webhook-id or webhook-timestamp is missing or malformed")
     if abs(now - int(stamp)) > tolerance:
         raise InvalidSignatureError("webhook-timestamp is too far from now")
-    signed = f"{identifier}.{stamp}.".encode() + body
+    signed = _bytes(f"{identifier}.{stamp}.") + body
     expected = base64.b64encode(hmac.new(key.encode(), signed, hashlib.sha256).digest()).decode()
     for signature in given["webhook-signature"].split():
         version, _, value = signature.partition(",")
-        if version == "v1" and hmac.compare_digest(expected, value):
+        if version == "v1" and hmac.compare_digest(expected.encode(), _bytes(value)):
             return
     raise InvalidSignatureError("webhook-signature does not match the body")
+
+
+def _bytes(header: str) -> bytes:
+    """A header's bytes, however the server that received it decoded them."""
+    return header.encode("utf-8", "surrogatepass")

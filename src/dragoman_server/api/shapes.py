@@ -1,9 +1,10 @@
 """What parts' nouns look like on the wire. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from dragoman_server.control.frequency import describe_interval
 from dragoman_server.control.model import Connection, FunctionVersion, Integration
 from dragoman_server.providers import Provider
 from dragoman_server.providers.model import Credential
@@ -97,11 +98,18 @@ def function_shape(function: FunctionVersion) -> dict[str, Any]:
     }
     if function.type == "sync":
         shape |= {
-            "runs": function.frequency_override or manifest.get("every"),
+            "runs": runs_of(function),
             "auto_start": manifest.get("auto_start") is not False,
             "track_deletes": bool(manifest.get("track_deletes")),
         }
     return shape
+
+
+def runs_of(function: FunctionVersion) -> str | None:
+    """How often, in the words that the frequency of one connection takes: `every 5 minutes`."""
+    seconds: Any = function.manifest.get("interval_seconds")
+    own = describe_interval(timedelta(seconds=seconds)) if isinstance(seconds, int) else None
+    return function.frequency_override or own
 
 
 def returns_of(function: FunctionVersion) -> list[str]:
@@ -165,7 +173,7 @@ def _script(f: FunctionVersion) -> dict[str, Any]:
         "type": f.type,
         "description": manifest.get("description"),
         "scopes": list(manifest.get("scopes") or ()),
-        "runs": f.frequency_override or manifest.get("every"),
+        "runs": runs_of(f),
         "auto_start": manifest.get("auto_start") is not False,
         "track_deletes": bool(manifest.get("track_deletes")),
         "returns": returns_of(f),
