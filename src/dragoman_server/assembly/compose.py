@@ -362,7 +362,7 @@ async def _connect_parts(
                 database=database, integrations=integrations, connect=connect, erasing=erasing, records=records
             ),
             delete_environment=DeleteEnvironment(
-                database=database, environments=environments, integrations=integrations, syncs=syncs
+                database=database, environments=environments, integrations=integrations, syncs=syncs, connect=connect
             ),
             host=host if full else None,
         )
@@ -395,6 +395,12 @@ async def _connect_parts(
             records.sealed_table(),
         ],
     )
+    purger = Purger(
+        database=database,
+        vault=vault,
+        erasers=[book.delete_environment, records.erase_environment, webhooks.forget_environment],
+        before_erasing=[scripts.erase_environment],
+    )
     prune_after = timedelta(days=settings.records_prune_after_days) if settings.records_prune_after_days else None
     relay_services: list[Service] = [
         relay,
@@ -405,7 +411,7 @@ async def _connect_parts(
         Loop("connect_sweeper", Sweeper(database=database).once, 300.0),
         Loop("outbox_watch", OutboxWatch(database).once, 30.0),
         Loop("key_rotation", rotation.once, 30.0),
-        Loop("control_purger", Purger(database=database, vault=vault).once, 600.0),
+        Loop("control_purger", purger.once, 600.0),
         *make_loops(records, prune_after=prune_after),
     ]
     await asyncio.wait_for(Replay(book=book, spill=spill).once(), 30.0)

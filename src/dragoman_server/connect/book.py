@@ -151,7 +151,7 @@ class PgBook:
         self.forget(key)
 
     async def delete_environment(self, conn: Conn, environment_id: EnvironmentId) -> None:
-        """Delete all credentials of an environment, in the caller's transaction."""
+        """Delete all credentials, sessions and pending sign-ins of an environment, in the caller's transaction."""
         await _store.delete_environment_credentials(conn, environment_id)
         await announce(conn, TOPIC)
 

@@ -151,6 +151,10 @@ class Connect:
         """Shred the credential of a connection that is deleted with its integration, in the caller's transaction."""
         await self._book.delete(conn, CredentialKey(environment_id, row_id), uuid)
 
+    async def forget_environment(self, conn: Conn, environment_id: EnvironmentId) -> None:
+        """Destroy the credentials of a deleted environment and end its sessions, in the caller's transaction."""
+        await self._book.delete_environment(conn, environment_id)
+
     async def _target(self, session: ConnectSession, unique_key: str, params: Mapping[str, str]) -> Target:
         if not session.allows(unique_key):
             raise IntegrationNotAllowedError(unique_key)

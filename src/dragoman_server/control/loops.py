@@ -1,6 +1,6 @@
 """Background work of the control plane: writing notes of use, and removing what was deleted long ago."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,8 @@ from dragoman_server.control._store import connections as _connections
 from dragoman_server.control._store import environments as _environments
 from dragoman_server.control._store import runs as _runs
 from dragoman_server.control.touches import Touches
-from dragoman_server.db import Database
+from dragoman_server.db import Conn, Database
+from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.kit.loops import Loop
 from dragoman_server.vault import Vault
 
@@ -39,7 +40,11 @@ class Toucher:
 
 
 class Purger:
-    """Removes deleted connections, old runs and deleted environments after their time. Safe with many at once."""
+    """Removes deleted connections, old runs and deleted environments after their time. Safe with many at once.
+
+    `erasers` take what other parts hold of an environment, in the transaction that removes it; `before_erasing` what
+    is not in the database, and may be repeated.
+    """
 
     def __init__(
         self,
@@ -49,9 +54,13 @@ class Purger:
         keep_deleted: timedelta = KEEP_DELETED,
         keep_runs: timedelta = KEEP_RUNS,
         limit: int = 500,
+        erasers: Sequence[Callable[[Conn, EnvironmentId], Awaitable[None]]] = (),
+        before_erasing: Sequence[Callable[[EnvironmentId], Awaitable[object]]] = (),
     ) -> None:
         self._database = database
         self._vault = vault
+        self._erasers = erasers
+        self._before_erasing = before_erasing
         self._keep_deleted = keep_deleted
         self._keep_runs = keep_runs
         self._limit = limit
@@ -67,8 +76,12 @@ class Purger:
         async with self._database.connection() as conn:
             environments = await _environments.deleted_before(conn, self._keep_deleted)
         for environment_id in environments:
+            for erase in self._before_erasing:
+                await erase(environment_id)
             async with self._database.transaction() as conn:
                 await outbox.forget_environment(conn, environment_id)
+                for take in self._erasers:
+                    await take(conn, environment_id)
                 await _environments.purge_environment(conn, environment_id)
                 await self._vault.erase_environment(conn, environment_id)
         return 0.0 if len(gone) == self._limit or runs == self._limit else None

@@ -38,7 +38,7 @@ class AfterConnect:
     async def connected(self, conn: Conn, done: Connected) -> None:
         """Give the connection its syncs, and tell the customer; commits with the credential or not at all."""
         connection = done.connection
-        environment = await self._environments.require(connection.environment_id)
+        environment = await self._environments.require(connection.environment_id, conn=conn)
         made = await self._syncs.create_missing(conn, connection.environment_id, connection.id)
         every = await self._syncs.of_connection(connection.environment_id, connection.id, conn=conn)
         facts = schedule_facts(connection.environment_id, dict.fromkeys([s.id for s in (*made, *every)]))
@@ -64,7 +64,7 @@ class AfterConnect:
             return
         async with self._database.transaction() as conn:
             fact = await self._fact(
-                connection, str(failure.operation_id), "override", failure.error_type, failure.message
+                conn, connection, str(failure.operation_id), "override", failure.error_type, failure.message
             )
             await outbox.put(conn, [fact])
 
@@ -81,7 +81,8 @@ class AfterConnect:
         if failure.first or failure.failure.dead or failure.failures.exhausted:
             event = f"{log_id or failure.connection_uuid}:{failure.failures.attempts}"
             code = "connection_refresh_exhausted" if failure.failures.exhausted else "refresh_token_external_error"
-            await outbox.put(conn, [await self._fact(connection, event, "refresh", code, failure.failure.message)])
+            fact = await self._fact(conn, connection, event, "refresh", code, failure.failure.message)
+            await outbox.put(conn, [fact])
 
     async def renewed(self, conn: Conn, key: CredentialKey, config: Mapping[str, Any]) -> None:
         """A new token came: what its answer says of the connection is kept, and standing errors are cleared."""
@@ -90,9 +91,9 @@ class AfterConnect:
         await self._connections.clear_errors(key.environment_id, key.connection, "auth", conn=conn)
 
     async def _fact(
-        self, connection: Connection, event: str, operation: str, error_type: str, description: str
+        self, conn: Conn, connection: Connection, event: str, operation: str, error_type: str, description: str
     ) -> outbox.Fact:
-        environment = await self._environments.require(connection.environment_id)
+        environment = await self._environments.require(connection.environment_id, conn=conn)
         return auth_fact(
             connection,
             event=event,

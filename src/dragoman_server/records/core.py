@@ -109,11 +109,17 @@ class Core:
         return seq
 
     async def _seal(
-        self, environment_id: EnvironmentId, connection_uuid: UUID, stream_key: int, batch: Sequence[Prepared]
+        self,
+        environment_id: EnvironmentId,
+        connection_uuid: UUID,
+        stream_key: int,
+        batch: Sequence[Prepared],
+        *,
+        conn: Conn | None = None,
     ) -> list[bytes]:
         if not batch:
             return []
-        sealer = await self._vault.sealer(environment_id, PURPOSE, connection_uuid)
+        sealer = await self._vault.sealer(environment_id, PURPOSE, connection_uuid, conn=conn)
         sealed: list[bytes] = []
         breather = Breather()
         for item in batch:
@@ -128,9 +134,11 @@ class Core:
         connection_uuid: UUID,
         stream_key: int,
         items: Sequence[tuple[str, bytes]],
+        *,
+        conn: Conn | None = None,
     ) -> list[bytes]:
         """Open (external id, ciphertext) pairs in slices."""
-        opener = Opener(self._vault, environment_id, connection_uuid)
+        opener = Opener(self._vault, environment_id, connection_uuid, conn)
         breather = Breather()
         opened: list[bytes] = []
         sealer = await opener.sealer()
@@ -147,17 +155,22 @@ class Core:
 
 
 class Opener:
-    """Asks the vault for one connection's sealer."""
+    """Asks the vault for one connection's sealer; inside a transaction on its `conn`."""
 
-    __slots__ = ("_connection_uuid", "_environment_id", "_vault")
+    __slots__ = ("_conn", "_connection_uuid", "_environment_id", "_vault")
 
-    def __init__(self, vault: Vault, environment_id: EnvironmentId, connection_uuid: UUID) -> None:
+    def __init__(
+        self, vault: Vault, environment_id: EnvironmentId, connection_uuid: UUID, conn: Conn | None = None
+    ) -> None:
+        self._conn = conn
         self._vault = vault
         self._environment_id = environment_id
         self._connection_uuid = connection_uuid
 
     async def sealer(self, *, fresh: bool = False) -> Sealer:
-        return await self._vault.sealer(self._environment_id, PURPOSE, self._connection_uuid, fresh=fresh)
+        return await self._vault.sealer(
+            self._environment_id, PURPOSE, self._connection_uuid, conn=self._conn, fresh=fresh
+        )
 
 
 def place_of(stream: StreamKey) -> tuple[int, str, str]:

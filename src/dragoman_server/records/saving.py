@@ -175,8 +175,10 @@ class Saving(Core):
             return msgspec.json.decode(stored, type=DeleteResult)
         return result
 
-    async def _prepare(self, environment_id: EnvironmentId, records: Sequence[tuple[str, bytes]]) -> list[Prepared]:
-        hash_key = await self._vault.hash_key(environment_id)
+    async def _prepare(
+        self, environment_id: EnvironmentId, records: Sequence[tuple[str, bytes]], conn: Conn | None = None
+    ) -> list[Prepared]:
+        hash_key = await self._vault.hash_key(environment_id, conn=conn)
         prepared: list[Prepared] = []
         breather = Breather()
         for index, external_id, raw in last_of_each(records):
@@ -216,10 +218,10 @@ class Saving(Core):
         )
 
     async def _seal_changed(
-        self, environment_id: EnvironmentId, part: Sequence[Prepared], seen: _store.Looked
+        self, environment_id: EnvironmentId, part: Sequence[Prepared], seen: _store.Looked, conn: Conn | None = None
     ) -> dict[int, bytes]:
         batch = [part[i] for i in seen.changed]
-        sealed = await self._seal(environment_id, seen.connection_uuid, seen.stream_key, batch)
+        sealed = await self._seal(environment_id, seen.connection_uuid, seen.stream_key, batch, conn=conn)
         return dict(zip(seen.changed, sealed, strict=True))
 
     async def _write(
@@ -242,7 +244,7 @@ class Saving(Core):
                 if again is None:
                     raise ConnectionErasedError
                 missing = replace(again, changed=tuple(i for i in again.changed if i not in seals))
-                seals.update(await self._seal_changed(work.environment_id, part, missing))
+                seals.update(await self._seal_changed(work.environment_id, part, missing, conn))
                 written = await self._write_part(conn, work, part, again, seals)
             if written.outcome != "written":
                 raise ConnectionErasedError
@@ -282,10 +284,10 @@ class Saving(Core):
             return SaveResult(missing=tuple(external_id for external_id, _ in changes))
         rows = await _store.by_ids(conn, environment_id, place, [external_id for external_id, _ in changes])
         live = [(row["external_id"], row["payload"]) for row in rows[1:] if row["action"] != 3 and row["payload"]]
-        opened = await self._unseal(environment_id, found.connection_uuid, found.key, live)
+        opened = await self._unseal(environment_id, found.connection_uuid, found.key, live, conn=conn)
         current = {external_id: raw for (external_id, _), raw in zip(live, opened, strict=True)}
         merged = [(i, merge_raw(current[i], raw)) for i, raw in changes if i in current]
-        prepared = await self._prepare(environment_id, merged)
+        prepared = await self._prepare(environment_id, merged, conn)
         parts = list(_parts(prepared))
         looked: list[_store.Looked] = []
         for part in parts:
@@ -293,7 +295,7 @@ class Saving(Core):
             assert seen is not None  # its row is locked
             looked.append(seen)
         sealed = [
-            await self._seal_changed(environment_id, part, seen) for part, seen in zip(parts, looked, strict=True)
+            await self._seal_changed(environment_id, part, seen, conn) for part, seen in zip(parts, looked, strict=True)
         ]
         added, updated, ignored = await self._write(conn, work, parts, looked, sealed)
         missing = tuple(external_id for external_id, _ in changes if external_id not in current)
