@@ -1,7 +1,7 @@
 """Connect sessions, and the endpoints a browser calls with one to create a connection."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Request, Response
@@ -108,7 +108,7 @@ class Nothing(StrictModel):
     """A body that may be left out."""
 
 
-def routes(*, connect: Connect, connections: Connections) -> APIRouter:
+def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcome], Awaitable[None]]) -> APIRouter:
     router = APIRouter(tags=["Connect"])
 
     async def made(environment_id: EnvironmentId, account_id: AccountId | None, options: SessionOptions) -> Json:
@@ -158,7 +158,9 @@ def routes(*, connect: Connect, connections: Connections) -> APIRouter:
         try:
             begun = await connect.begin_oauth(session, unique_key, given["params"], asking)
         except DragomanError as error:
-            return page_response(pages.callback(Outcome(error.public_code, error.message, unique_key)))
+            outcome = Outcome(error.public_code, error.message, unique_key, ws_client_id=asking.ws_client_id)
+            await tell(outcome)
+            return page_response(pages.callback(outcome))
         response = Response(status_code=302, headers={"Location": begun.url, "Cache-Control": "no-store"})
         bind(response, begun, connect)
         return response
@@ -168,6 +170,7 @@ def routes(*, connect: Connect, connections: Connections) -> APIRouter:
     async def callback(request: Request) -> Response:
         path = request.url.path
         outcome = await connect.finish_oauth(dict(request.query_params), request.cookies, path=path)
+        await tell(outcome)
         return page_response(pages.callback(outcome))
 
     async def enter(request: Request, unique_key: str, mode: AuthMode, values: Mapping[str, Any]) -> Json:

@@ -3,12 +3,22 @@
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
-from dragoman_server.api.common import CONNECTION_ID, INTEGRATION_KEY, Json, caller, environment_of, query_truth
+from dragoman_server.api.common import (
+    CONNECTION_ID,
+    INTEGRATION_KEY,
+    IntegrationHeader,
+    Json,
+    caller,
+    environment_of,
+    query_truth,
+)
+from dragoman_server.api.older_shapes import FlatImport, credentials_of
 from dragoman_server.api.query_openapi import CONNECTIONS
 from dragoman_server.api.shapes import connection_full, connection_summary, credential_shape
 from dragoman_server.connect.errors import ConnectError, RefreshFailedError
@@ -21,8 +31,9 @@ from dragoman_server.flows.lookup import connection_or_refuse, integration_or_re
 from dragoman_server.flows.read_connection import ReadConnection
 from dragoman_server.kit.errors import DragomanError, NotFoundError
 from dragoman_server.kit.ids import EnvironmentId
+from dragoman_server.providers import Catalogue
 from dragoman_server.web.principal import Principal
-from dragoman_server.web.strict import StrictModel, refuse
+from dragoman_server.web.strict import StrictModel, invalid_input, refuse
 from dragoman_server.webhooks.urls import check_webhook_url
 
 READ_CREDENTIALS = "environment:connections:read_credentials"
@@ -97,6 +108,7 @@ def routes(
     connect: Connect,
     connections: Connections,
     integrations: Integrations,
+    catalogue: Catalogue,
     read_connection: ReadConnection,
     delete_connection: DeleteConnection,
 ) -> APIRouter:
@@ -117,6 +129,7 @@ def routes(
             ) from error
         return connection_full(fresh, credential_shape(credential, refresh_token=refresh_token))
 
+    @router.get("/connection", include_in_schema=False)
     @router.get("/connections", summary="Find connections", openapi_extra=CONNECTIONS)
     async def list_connections(request: Request) -> Json:
         wanted = _filter(request)
@@ -147,16 +160,48 @@ def routes(
             shape = connection_full(connection, {})
         return Json(shape, 201)
 
+    @router.post("/connection", status_code=201, include_in_schema=False)
+    async def create_flat(request: Request, body: FlatImport) -> Json:
+        integration = await integrations.get(environment_of(request), body.provider_config_key)
+        if integration is None:
+            raise NotFoundError(f"There is no integration `{body.provider_config_key}` in this environment.")
+        mode = catalogue.require(integration.provider).auth_mode
+        modern = body.model_dump(include={"provider_config_key", "connection_id", "metadata", "connection_config"})
+        try:
+            given = Import(**modern, credentials=credentials_of(body, mode, datetime.now(UTC)))
+        except ValidationError as error:
+            raise invalid_input([{**e, "loc": ("body", *e["loc"])} for e in error.errors()]) from None
+        return await create(request, given)
+
+    @router.post("/connection/metadata", status_code=201, include_in_schema=False)
     @router.post("/connections/metadata", status_code=201, summary="Replace metadata, of one or of several")
     async def set_metadata(request: Request, body: Metadata) -> Json:
         await _write(environment_of(request), body, merge=False)
         return Json(body.model_dump(), 201)
 
+    @router.patch("/connection/metadata", include_in_schema=False)
     @router.patch("/connections/metadata", summary="Merge top-level keys into metadata, of one or of several")
     async def merge_metadata(request: Request, body: Metadata) -> Json:
         await _write(environment_of(request), body, merge=True)
         return Json(body.model_dump())
 
+    @router.post("/connection/{connection_id:path}/metadata", status_code=201, include_in_schema=False)
+    async def set_one(
+        request: Request, connection_id: str, integration_key: IntegrationHeader, body: dict[str, Any]
+    ) -> Json:
+        named = Metadata(connection_id=connection_id, provider_config_key=integration_key, metadata=body)
+        await _write(environment_of(request), named, merge=False)
+        return Json(body, 201)
+
+    @router.patch("/connection/{connection_id:path}/metadata", include_in_schema=False)
+    async def merge_one(
+        request: Request, connection_id: str, integration_key: IntegrationHeader, body: dict[str, Any]
+    ) -> Json:
+        named = Metadata(connection_id=connection_id, provider_config_key=integration_key, metadata=body)
+        await _write(environment_of(request), named, merge=True)
+        return Json(body)
+
+    @router.get("/connection/{connection_id:path}", include_in_schema=False)
     @router.get("/connections/{connection_id:path}", summary="A connection with a credential that is fresh now")
     async def read(request: Request, connection_id: str, query: Annotated[Read, Query()]) -> Json:
         principal = caller(request)
@@ -192,6 +237,7 @@ def routes(
         )
         return Json({"success": True})
 
+    @router.delete("/connection/{connection_id:path}", include_in_schema=False)
     @router.delete("/connections/{connection_id:path}", summary="Delete it; its schedules end, its records go")
     async def delete(request: Request, connection_id: str, query: Annotated[Which, Query()]) -> Json:
         environment_id = environment_of(request)

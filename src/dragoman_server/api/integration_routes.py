@@ -33,6 +33,13 @@ class Create(StrictModel):
     allowed_origins: list[str] | None = Field(None, max_length=50)
 
 
+class Quickstart(StrictModel):
+    unique_key: str = Field(min_length=1, max_length=255, pattern=INTEGRATION_KEY)
+    provider: str = Field(min_length=1, max_length=255)
+    display_name: str | None = Field(None, max_length=255)
+    forward_webhooks: bool = True
+
+
 class Update(StrictModel):
     unique_key: str | None = Field(None, min_length=1, max_length=255, pattern=INTEGRATION_KEY)
     display_name: str | None = Field(None, max_length=255)
@@ -107,6 +114,14 @@ def routes(
         )
         return data(integration_shape(made, provider))
 
+    @router.post("/integrations/quickstart", summary="Set up a provider that needs no developer application")
+    async def quickstart(request: Request, body: Quickstart) -> Json:
+        provider = catalogue.get(body.provider)
+        if provider is not None and _APP_TYPES.get(provider.auth_mode):
+            problem = "we lend no developer application: register your own and use POST /integrations"
+            raise refuse("body", "custom", problem, "provider")
+        return await create(request, Create(**body.model_dump()))
+
     @router.get("/integrations/{unique_key}", summary="One integration")
     async def read(request: Request, unique_key: str, query: Annotated[Include, Query()]) -> Json:
         principal = caller(request)
@@ -172,6 +187,16 @@ def routes(
         if found is None:
             raise NotFoundError(f"The integration `{unique_key}` has no function `{name[:100]}`.")
         return data(function_shape(found))
+
+    @router.get("/config", include_in_schema=False)
+    async def older_list(request: Request) -> Json:
+        found = await integrations.list(environment_of(request))
+        return Json({"configs": [integration_shape(i, provider_of(i)) for i in found]})
+
+    @router.get("/config/{unique_key}", include_in_schema=False)
+    async def older_read(request: Request, unique_key: str) -> Json:
+        found = await found_or_404(environment_of(request), unique_key)
+        return Json({"config": integration_shape(found, provider_of(found))})
 
     @router.get("/scripts/config", summary="All deployed functions, by integration")
     async def config(request: Request, query: Annotated[ConfigFormat, Query()]) -> Json:

@@ -25,6 +25,12 @@ def routes(catalogue: Catalogue) -> APIRouter:
     async def everything() -> Json:
         return Json({p.name: p.raw for p in catalogue.all()})
 
+    @router.get("/providers/{provider}/templates", summary="Ready-made functions for a provider: none yet")
+    async def templates(provider: str) -> Json:
+        if catalogue.get(provider) is None:
+            raise NotFoundError(f"The catalogue has no provider `{provider[:100]}`.")
+        return data([])
+
     @router.get("/providers/{provider}", summary="One provider")
     async def one(provider: str) -> Json:
         found = catalogue.get(provider)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dragoman_server import control
+from dragoman_server.api.popups import Popups
 from dragoman_server.assembly.doors import Doors, build_front
 from dragoman_server.assembly.keys import keyring_of, reload_keyring
 from dragoman_server.assembly.layout import Databases, DataFolder
@@ -332,6 +333,7 @@ async def _connect_parts(
         stack.push_async_callback(host.close)
 
     # -- doors and loops ---------------------------------------------------------------------------------------------
+    popups = Popups(database=database, listen_url=databases.main_direct)
     front = build_front(
         Doors(
             settings=settings,
@@ -346,9 +348,11 @@ async def _connect_parts(
             integrations=integrations,
             connections=connections,
             functions=functions,
+            scripts=scripts,
             catalogue=catalogue,
             sessions=sessions,
             connect=connect,
+            popups=popups,
             proxy=proxy,
             records=records,
             logs=logs,
@@ -430,7 +434,7 @@ async def _connect_parts(
     return Platform(
         front=front,
         every=every,
-        by_role={"api": [], "orchestrator": [], "jobs": jobs if full else [], "relay": relay_services},
+        by_role={"api": [popups], "orchestrator": [], "jobs": jobs if full else [], "relay": relay_services},
     )
 
 

@@ -13,6 +13,7 @@ from dragoman_server.api import (
     connection_routes,
     deployment_routes,
     environment_routes,
+    function_routes,
     integration_routes,
     logs_routes,
     provider_routes,
@@ -23,6 +24,7 @@ from dragoman_server.api import (
 from dragoman_server.api.app import build_app
 from dragoman_server.api.demands import HOT
 from dragoman_server.api.openapi import build_openapi
+from dragoman_server.api.popups import PopupDoor, Popups
 from dragoman_server.api.proxy_door import ProxyDoor
 from dragoman_server.api.records_door import RecordsDoor
 from dragoman_server.assembly.settings import Settings
@@ -46,6 +48,7 @@ from dragoman_server.proxy import Proxy, Target
 from dragoman_server.proxy.targets import Targets
 from dragoman_server.records import Records
 from dragoman_server.runners.host.service import LocalRunnerHost
+from dragoman_server.scripts import Scripts
 from dragoman_server.web.asgi import App, Front, Receive, Scope, Send
 from dragoman_server.web.authenticate import Authenticator
 from dragoman_server.web.errors import FeatureDisabledError
@@ -73,9 +76,11 @@ class Doors:
     integrations: Integrations
     connections: Connections
     functions: Functions
+    scripts: Scripts
     catalogue: Catalogue
     sessions: Sessions
     connect: Connect
+    popups: Popups
     proxy: Proxy
     records: Records
     logs: Logs
@@ -113,7 +118,8 @@ def build_front(parts: Doors) -> App:
     if parts.edition == "auth":
         records = _disabled
     hot: dict[str, App] = {"/proxy/": proxy, "/records": records}
-    return Measured(Front(rest=build_api(parts, authenticator), hot=hot))
+    rest = PopupDoor(rest=build_api(parts, authenticator), popups=parts.popups, count=authenticator.anonymous)
+    return Measured(Front(rest=rest, hot=hot))
 
 
 def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
@@ -145,10 +151,12 @@ def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
                 connect=parts.connect,
                 connections=parts.connections,
                 integrations=parts.integrations,
+                catalogue=parts.catalogue,
                 read_connection=parts.read_connection,
                 delete_connection=parts.delete_connection,
             ),
-            connect_routes.routes(connect=parts.connect, connections=parts.connections),
+            function_routes.routes(integrations=parts.integrations, functions=parts.functions, scripts=parts.scripts),
+            connect_routes.routes(connect=parts.connect, connections=parts.connections, tell=parts.popups.tell),
             connect_page.routes(connect=parts.connect),
             environment_routes.routes(
                 environments=parts.environments,
