@@ -78,6 +78,8 @@ class Connections:
         self, environment_id: EnvironmentId, integration_key: str, connection_id: str, *, conn: Conn | None = None
     ) -> Connection | None:
         """Return the living connection of that public id."""
+        if "\0" in connection_id or "\0" in integration_key:
+            return None  # Postgres holds no such text
 
         async def load() -> Connection | None:
             async with lent(self._database, conn) as own:
