@@ -24,6 +24,9 @@ BACKLOG = 2048
 SPAWN_BACKOFF_SECONDS = 0.2
 SPAWN_BACKOFF_LIMIT_SECONDS = 10.0
 STEADY_SECONDS = 30.0
+AFTER_DRAIN_SECONDS = 40.0
+"""What a worker may need besides draining its doors and then its tasks: interrupt runs, finish facts, save answers of
+token endpoints. Killed earlier it would lose a renewed grant."""
 
 
 class PostgresLike:
@@ -127,7 +130,7 @@ class Supervisor:
         running = [w.process for w in self.workers if w.process is not None and w.process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + self.drain_seconds + 5
+        deadline = time.monotonic() + 2 * self.drain_seconds + AFTER_DRAIN_SECONDS
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))

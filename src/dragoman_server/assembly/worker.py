@@ -65,6 +65,8 @@ class HttpServer:
     def __init__(self, app: Any, listener: socket.socket, *, drain_seconds: int, settings: Any) -> None:
         import uvicorn
 
+        from dragoman_server.assembly.http_protocol import BoundedHttp
+
         trusted = settings.networks("trusted_proxies")
         self._listener = listener
         config = uvicorn.Config(
@@ -78,7 +80,7 @@ class HttpServer:
             forwarded_allow_ips=trusted or None,
             timeout_keep_alive=65,
             timeout_graceful_shutdown=drain_seconds,
-            http="httptools",
+            http=BoundedHttp,
             ws="websockets-sansio",
             ws_max_size=4096,
             ws_per_message_deflate=False,

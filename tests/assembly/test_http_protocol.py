@@ -1,0 +1,93 @@
+"""A caller who sends an endless head, or none, holds neither memory nor a connection; others are served as ever."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from dragoman_server.assembly import http_protocol
+from dragoman_server.assembly.http_protocol import LARGEST_HEAD, BoundedHttp
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    body = str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    config = uvicorn.Config(app, http=BoundedHttp, lifespan="off", log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # older releases install them
+    serving = asyncio.create_task(server._serve([listener]))  # noqa: SLF001 (serve() would take over the signals)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    await serving
+    listener.close()
+
+
+async def ask(port: int, *pieces: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(4096), 10)
+    except ConnectionError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+async def test_an_endless_head_is_refused(port: int) -> None:
+    lines = [b"x-%d: " % n + b"b" * 8000 + b"\r\n" for n in range(40)]
+
+    answer = await ask(port, b"GET / HTTP/1.1\r\nhost: x\r\n", *lines)
+
+    assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_one_endless_header_is_refused(port: int) -> None:
+    answer = await ask(port, b"GET / HTTP/1.1\r\nhost: x\r\nx: ", *[b"b" * 8000] * 40)
+
+    assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_an_endless_address_is_refused(port: int) -> None:
+    answer = await ask(port, b"GET /", *[b"b" * 8000] * 40)
+
+    assert answer == b"reset" or answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_large_bodies_and_many_requests_on_a_connection_are_none_of_its_business(port: int) -> None:
+    body = b"b" * (LARGEST_HEAD * 4)
+    one = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(5):
+        writer.write(one)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(6) == str(len(body)).encode()
+    writer.close()
+
+
+async def test_a_head_that_does_not_come_is_not_waited_for(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "SLOWEST_HEAD_SECONDS", 0.1)
+
+    assert await ask(port, b"GET / HTTP/1.1\r\nhost: x\r\n") == b""
