@@ -127,4 +127,4 @@ def put(body: dict[str, Any], path: str, value: Any) -> None:
             here[key] = value
         elif not here[key] and following.isdigit():
             here[key] = []
-        here = here[key]
+        here = cast("Any", here[key])
