@@ -36,7 +36,8 @@ class SyncPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """Run an action. `input` is JSON text; `reported`: an `async_action` webhook follows."""
+    """Run an action. `input` is JSON text; `reported`: an `async_action` webhook follows.
+    `depth`: how many actions called each other to get here."""
 
     v: int = VERSION
     environment_id: int
@@ -47,6 +48,7 @@ class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     input: str | None = None
     reported: bool = False
     max_attempts: int = 1
+    depth: int = 0
     idempotent: bool = False
 
 

@@ -69,6 +69,7 @@ class ActionCall:
     operation: Operation
     max_retries: int = 0
     reported: bool = False
+    depth: int = 0
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -138,7 +139,9 @@ class Actions:
         """What `ctx.trigger_action` does: the same connection, waits."""
         if depth >= DEEPEST:
             raise TooDeepError
-        call = await self._prepare(environment_id, connection.integration_key, connection.connection_id, name, input_)
+        call = await self._prepare(
+            environment_id, connection.integration_key, connection.connection_id, name, input_, depth=depth
+        )
         return await self._wait(call)
 
     async def _prepare(
@@ -151,6 +154,7 @@ class Actions:
         *,
         max_retries: int = 0,
         reported: bool = False,
+        depth: int = 0,
     ) -> ActionCall:
         connection = await connection_or_refuse(
             self._integrations, self._connections, environment_id, integration_key, connection_id
@@ -167,9 +171,7 @@ class Actions:
             function=name,
             waiting=True,
         )
-        return ActionCall(
-            environment_id, connection, function, input_, operation, max_retries=max_retries, reported=reported
-        )
+        return ActionCall(environment_id, connection, function, input_, operation, max_retries, reported, depth)
 
     def _spec(self, call: ActionCall) -> TaskSpec:
         asked = call.function.manifest.get("timeout_seconds")
@@ -183,6 +185,7 @@ class Actions:
             input=None if call.input is None else call.input.decode(),
             reported=call.reported,
             max_attempts=call.max_retries + 1,
+            depth=call.depth,
             idempotent=bool(call.function.manifest.get("idempotent")),
         )
         return TaskSpec(

@@ -103,7 +103,7 @@ class ActionRunner:
             input=payload.input.encode() if payload.input is not None else None,
             limits=self._limits.of(prepared.function),
         )
-        target = RunTarget(prepared, task.id, operation)
+        target = RunTarget(prepared, task.id, operation, depth=payload.depth)
         outcome = await self._host.run(spec, self._calls(target))
         match outcome:
             case Succeeded(output=output):
