@@ -24,6 +24,7 @@ RULES = (
     (r"\b__aenter__\b", "__enter__"),
     (r"\b__aexit__\b", "__exit__"),
     (r"\baclose\b", "close"),
+    (r"\baread\b", "read"),
     (
         r"\bAsync(?=Client|Providers|Integrations|Connections|Connect|Records|Syncs|Actions|Functions|Environment|Account|Logs|Webhook)",
         "",

@@ -123,9 +123,12 @@ async def test_a_server_that_is_not_there_is_told_apart(monkeypatch: pytest.Monk
             await later.integrations.list()
 
 
-def test_a_client_without_a_key_is_refused_at_once() -> None:
+def test_a_client_without_a_key_or_with_a_wrong_address_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="DRAGOMAN_API_KEY"):
         Client()
+    for address in ("nonsense", "http://[::1", "ftp://x", "http://"):
+        with pytest.raises(ValueError, match="server's address"):
+            Client(url=address, api_key=str(uuid.uuid4()))
 
 
 def test_a_server_that_is_not_dragoman_is_told_so(world: World) -> None:
@@ -309,8 +312,26 @@ async def test_a_proxied_call_arrives_with_everything_and_comes_back_as_it_is(ap
     assert raw.json()["size"] == 5
     refused = await api.proxy("GET", "/status/418", **world.where)
     assert (refused.status_code, refused.json()) == (418, {"asked": "418"})
-    elsewhere = await api.proxy("GET", "/x", base_url_override="https://evil.example.com", **world.where)
-    assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (400, "base_url_override_not_allowed")
+    with pytest.raises(ApiError) as elsewhere:
+        await api.proxy("GET", "/x", base_url_override="https://evil.example.com", **world.where)
+    assert (elsewhere.value.status, elsewhere.value.code) == (400, "base_url_override_not_allowed")
+    with pytest.raises(ApiError) as unknown:
+        await api.proxy("GET", "/x", connection_id="nobody", integration_id=KEY)
+    assert unknown.value.status == 400
+
+
+async def test_a_query_in_a_path_and_a_whole_url_of_the_provider_arrive(api: Face, world: World) -> None:
+    inline = (await api.proxy("GET", "/list?page=2&q=a%20b", **world.where)).json()
+    both = (await api.proxy("GET", "/list?page=2", params={"size": 5}, **world.where)).json()
+    whole = (await api.proxy("GET", f"{world.third_party.url}/list?page=3", **world.where)).json()
+
+    assert (inline["path"], inline["query"]) == ("/list", "page=2&q=a b")
+    assert both["query"] == "page=2&size=5"
+    assert (whole["path"], whole["query"]) == ("/list", "page=3")
+    assert whole["headers"]["x-api-key"] == "good"
+    with pytest.raises(ApiError) as caught:
+        await api.proxy("GET", "https://evil.example.com/list?page=3", **world.where)
+    assert caught.value.code == "base_url_override_not_allowed"
 
 
 async def test_a_proxied_answer_can_be_streamed(api: Face, world: World) -> None:
@@ -320,6 +341,10 @@ async def test_a_proxied_answer_can_be_streamed(api: Face, world: World) -> None
     ):
         assert status == 200
         assert json.loads(body)["headers"]["x-colour"] == "blue"
+    with pytest.raises(ApiError) as caught:
+        async with api.proxy_stream("GET", "/x", connection_id="nobody", integration_id=KEY):
+            raise AssertionError("not entered")
+    assert caught.value.status == 400
 
 
 async def test_any_endpoint_can_be_called_by_its_path(api: Face) -> None:
@@ -495,6 +520,9 @@ async def test_environments_and_keys_come_and_go_with_the_account_key(account: F
 
 async def test_operations_are_searched_and_read(api: Face, world: World) -> None:
     with world.client() as client:
+        for n in range(3):
+            client.actions.trigger(KEY, world.connection_id, "double", {"n": n})
+        poll_until(lambda: len(client.logs.page(types=["action"])["data"]) > 2, "the actions are in the logs")
         poll_until(lambda: list(client.logs.operations(search="counted the things")), "the function's line")
 
     page = fits(

@@ -72,16 +72,13 @@ class Client:
         files: Any = None,
     ) -> Any:
         """Call any endpoint; return the decoded answer."""
-        arguments: dict[str, Any] = {
-            "headers": self._headers | dict(headers or {}),
-            "params": _wire.clean(params or {}),
-        }
+        arguments: dict[str, Any] = {"headers": self._headers | dict(headers or {})}
         if json is not None:
             arguments["json"] = json
         if files is not None:
             arguments["files"] = files
         try:
-            response = self._http.request(method, self._base + path, **arguments)
+            response = self._http.request(method, _wire.url(self._base + path, params or {}), **arguments)
         except httpx.TransportError as error:
             raise ConnectionFailedError(f"{method} {path}: {type(error).__name__}: {error}") from error
         return _wire.answer(response)
@@ -102,23 +99,28 @@ class Client:
     ) -> httpx.Response:
         """Call the third party's API through the platform; return its answer as it is, error statuses included.
 
-        `headers` are sent on to the third party. An error of the platform itself is told by its envelope.
+        `path` is below the provider's base URL, or a whole URL at one of its own origins, such as a next page's.
+        `headers` are sent on to the third party. `ApiError` is what the platform itself refused or could not do.
         """
         sent = self._headers | _wire.target(connection_id, integration_id)
         sent |= {f"Nango-Proxy-{k}": v for k, v in (headers or {}).items()}
+        url, base = _wire.proxied(self._base, path, params or {}, base_url_override)
         if retries:
             sent["Retries"] = str(retries)
-        if base_url_override:
-            sent["Base-Url-Override"] = base_url_override
-        arguments: dict[str, Any] = {"headers": sent, "params": _wire.clean(params or {})}
+        if base:
+            sent["Base-Url-Override"] = base
+        arguments: dict[str, Any] = {"headers": sent}
         if json is not None:
             arguments["json"] = json
         if content is not None:
             arguments["content"] = content
         try:
-            return self._http.request(method, f"{self._base}/proxy/{path.lstrip('/')}", **arguments)
+            response = self._http.request(method, url, **arguments)
         except httpx.TransportError as error:
-            raise ConnectionFailedError(f"{method} /proxy/{path}: {type(error).__name__}: {error}") from error
+            raise ConnectionFailedError(f"{method} {url.path}: {type(error).__name__}: {error}") from error
+        if _wire.proxy_error(response):
+            raise _wire.error_of(response)
+        return response
 
     @contextmanager
     def proxy_stream(
@@ -134,13 +136,17 @@ class Client:
         """Like `proxy`, with the answer's body streamed: iterate it inside the block."""
         sent = self._headers | _wire.target(connection_id, integration_id)
         sent |= {f"Nango-Proxy-{k}": v for k, v in (headers or {}).items()}
-        url = f"{self._base}/proxy/{path.lstrip('/')}"
-        streaming = self._http.stream(method, url, headers=sent, params=_wire.clean(params or {}))
+        url, base = _wire.proxied(self._base, path, params or {}, None)
+        if base:
+            sent["Base-Url-Override"] = base
         try:
-            with streaming as response:
+            with self._http.stream(method, url, headers=sent) as response:
+                if _wire.proxy_error(response):
+                    response.read()
+                    raise _wire.error_of(response)
                 yield response
         except httpx.TransportError as error:
-            raise ConnectionFailedError(f"{method} /proxy/{path}: {type(error).__name__}: {error}") from error
+            raise ConnectionFailedError(f"{method} {url.path}: {type(error).__name__}: {error}") from error
 
 
 class _Part:

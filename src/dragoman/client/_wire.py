@@ -16,8 +16,15 @@ USER_AGENT = f"dragoman-python/{version('dragoman')}"
 
 
 def base_url(given: str | None) -> str:
-    """The server's address: the argument, DRAGOMAN_URL, or the local default."""
-    return (given or os.environ.get("DRAGOMAN_URL") or DEFAULT_URL).rstrip("/")
+    """The server's address: the argument, DRAGOMAN_URL, or the local default; raise ValueError when it is none."""
+    chosen = (given or os.environ.get("DRAGOMAN_URL") or DEFAULT_URL).rstrip("/")
+    try:
+        url = httpx.URL(chosen)
+    except httpx.InvalidURL:
+        url = None
+    if url is None or url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"`{chosen}` is no server's address; expected for example {DEFAULT_URL}")
+    return chosen
 
 
 def api_key(given: str | None) -> str:
@@ -44,6 +51,25 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value
+
+
+def url(address: str, params: Mapping[str, Any]) -> httpx.URL:
+    """An address with `params` after the query it has already."""
+    found = httpx.URL(address)
+    return found.copy_merge_params(clean(params)) if params else found
+
+
+def proxied(base: str, path: str, params: Mapping[str, Any], override: str | None) -> tuple[httpx.URL, str | None]:
+    """The address below `/proxy` and the base-URL header for a path, or for a whole URL such as a next page's."""
+    if path.startswith(("https://", "http://")):
+        whole = httpx.URL(path)
+        override, path = str(whole.copy_with(raw_path=b"/")).rstrip("/"), whole.raw_path.decode()
+    return url(f"{base}/proxy/{path.lstrip('/')}", params), override
+
+
+def proxy_error(response: httpx.Response) -> bool:
+    """Whether the platform answered, not the third party."""
+    return "x-dragoman-error" in response.headers
 
 
 def given(**values: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dragoman_server.web.asgi import Message, Receive, Scope, Send, send_error
 
 SCOPE = "environment:proxy"
 PREFIX = "/proxy"
+OWN_ERROR = (b"x-dragoman-error", b"true")
 _LISTEN_AFTER = 0.25
 """Seconds after which a call gets a task that listens for its caller leaving; shorter calls cost no task."""
 
@@ -27,6 +28,17 @@ Authenticate = Callable[[Mapping[str, Any], str], Awaitable[PrincipalLike]]
 FindTarget = Callable[[EnvironmentId, str, str], Awaitable[Target]]
 """(environment, integration key, connection id) -> target, as `proxy.Targets.find`."""
 SendError = Callable[[Send, BaseException], Awaitable[None]]
+
+
+def _marking(send: Send) -> Send:
+    """So that a caller can tell our own error from the upstream's answer of the same status."""
+
+    async def marked(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], OWN_ERROR]
+        await send(message)
+
+    return marked
 
 
 class ProxyDoor:
@@ -62,7 +74,7 @@ class ProxyDoor:
         except Exception as error:  # the door: before the answer began, every error is one answer in the envelope
             if started:
                 raise  # the server breaks the connection off: the caller must not take half a body for a whole one
-            await self._send_error(send, error)
+            await self._send_error(_marking(send), error)
         finally:
             await caller.stop()
 

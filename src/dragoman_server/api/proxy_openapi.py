@@ -74,7 +74,8 @@ def _operation(method: str) -> dict[str, Any]:
         "operationId": f"proxy_{method}",
         "summary": f"{method.upper()} a provider's API with a connection's credential",
         "description": "Sends the request with the connection's credential and streams the provider's answer back: "
-        "status, headers and body unchanged, whatever the status. Headers prefixed `Nango-Proxy-` are sent without it.",
+        "status, headers and body unchanged, whatever the status. Headers prefixed `Nango-Proxy-` are sent without it. "
+        "An error of the platform itself has the header `X-Dragoman-Error: true`.",
         "tags": ["proxy"],
         "security": [{"apiKey": []}],
         "parameters": PARAMETERS,

@@ -30,6 +30,8 @@ _STRIPPED = frozenset(
         # our server writes its own
         b"date",
         b"server",
+        # only our own errors say this
+        b"x-dragoman-error",
     }
 )
 _WITHOUT_BODY = frozenset({204, 205, 304})
