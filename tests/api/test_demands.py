@@ -2,49 +2,17 @@
 
 import re
 import uuid
-from collections.abc import Iterator
-from functools import cache
-from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
 
 from dragoman_server.api.demands import DEMANDS, HOT
 from dragoman_server.api.proxy_headers import PARSERS, REQUIRED
 from dragoman_server.api.proxy_openapi import METHODS
 from dragoman_server.api.records_door import _SINGLE as RECORDS_QUERY
-from dragoman_server.assembly.doors import Doors, build_api
 from dragoman_server.control.scopes import ALL_SCOPES
 from dragoman_server.web.authenticate import Demand
 from tests.api.calls import Api, Home, refusal
-
-
-class Nobody:
-    """Stands for a part nobody calls: the routes are only listed."""
-
-    def __getattr__(self, name: str) -> "Nobody":
-        return Nobody()
-
-    def __call__(self, *_: object, **__: object) -> "Nobody":
-        return Nobody()
-
-
-def api_routes(routes: Any) -> Iterator[APIRoute]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        elif hasattr(route, "original_router"):
-            yield from api_routes(route.original_router.routes)
-
-
-@cache
-def described() -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """All routes, and those shown in the document."""
-    parts: dict[str, Any] = {name: Nobody() for name in Doors.__dataclass_fields__}
-    app = build_api(Doors(**(parts | {"edition": "full"})), Nobody())  # type: ignore[arg-type]
-    found = list(api_routes(app.routes))
-    every = {(m, r.path) for r in found for m in r.methods}
-    return every, {(m, r.path.replace(":path}", "}")) for r in found for m in r.methods if r.include_in_schema}
+from tests.api.describing import described
 
 
 def test_every_route_has_a_demand_and_every_demand_a_route() -> None:
@@ -114,7 +82,9 @@ def keys_of_scopes(home: Home) -> dict[str, Api]:
 
 
 @pytest.mark.parametrize(("method", "path", "demand"), SCOPED, ids=lambda v: v if isinstance(v, str) else "")
-def test_a_key_with_only_that_scope_gets_through(keys_of_scopes: dict[str, Api], method: str, path: str, demand: Demand) -> None:
+def test_a_key_with_only_that_scope_gets_through(
+    keys_of_scopes: dict[str, Api], method: str, path: str, demand: Demand
+) -> None:
     answer = keys_of_scopes[demand.scope or ""]("GET" if method == "*" else method, url_of(path))
 
     assert answer.status_code not in {401, 403}

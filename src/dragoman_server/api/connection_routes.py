@@ -21,7 +21,7 @@ from dragoman_server.api.common import (
 from dragoman_server.api.older_shapes import FlatImport, credentials_of
 from dragoman_server.api.query_openapi import CONNECTIONS
 from dragoman_server.api.shapes import connection_full, connection_summary, credential_shape
-from dragoman_server.connect.errors import ConnectError, RefreshFailedError
+from dragoman_server.connect.errors import RefreshFailedError
 from dragoman_server.connect.service import Connect
 from dragoman_server.control import Connections, Integrations
 from dragoman_server.control.errors import UnknownConnectionError
@@ -153,12 +153,9 @@ def routes(
             end_user=body.end_user.noun() if body.end_user else None,
             webhook_url_override=_webhook(body.webhook_url_override),
         )
-        connection = made.connection
-        try:
-            shape = await with_credentials(principal, connection, force=False, refresh_token=True)
-        except ConnectError:
-            shape = connection_full(connection, {})
-        return Json(shape, 201)
+        stored = await read_connection.as_stored(made.connection) if principal.may(READ_CREDENTIALS) else None
+        shown = {} if stored is None else credential_shape(stored, refresh_token=True)
+        return Json(connection_full(made.connection, shown), 201)
 
     @router.post("/connection", status_code=201, include_in_schema=False)
     async def create_flat(request: Request, body: FlatImport) -> Json:
@@ -205,6 +202,7 @@ def routes(
     @router.get("/connections/{connection_id:path}", summary="A connection with a credential that is fresh now")
     async def read(request: Request, connection_id: str, query: Annotated[Read, Query()]) -> Json:
         principal = caller(request)
+        _flag(query.refresh_github_app_jwt_token, "refresh_github_app_jwt_token")
         connection = await _find(principal.environment_id, query.provider_config_key, connection_id)
         return Json(
             await with_credentials(

@@ -19,3 +19,8 @@ class ReadConnection:
         self._connections.touch_fetched(connection)
         found = await self._connections.by_row_id(connection.environment_id, connection.id)
         return found or connection, credential
+
+    async def as_stored(self, connection: Connection) -> Credential | None:
+        """Return the credential as it lies there; nothing is asked of the provider."""
+        stored = await self._credentials.state(connection.environment_id, connection)
+        return None if stored is None else stored.credential
