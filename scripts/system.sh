@@ -4,7 +4,8 @@ set -euo pipefail
 [ "$(uname -s)" = Linux ] || exit 0
 missing=()
 command -v bwrap > /dev/null || missing+=(bubblewrap)
-if ! /sbin/ldconfig -p 2> /dev/null | grep -q 'libseccomp\.so\.2'; then missing+=(libseccomp2); fi
+# Not `grep -q`: it leaves before ldconfig is done, and the broken pipe would read as a missing library.
+if ! /sbin/ldconfig -p 2> /dev/null | grep -F libseccomp.so.2 > /dev/null; then missing+=(libseccomp2); fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
   echo "· installing ${missing[*]}"
