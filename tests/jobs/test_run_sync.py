@@ -96,7 +96,7 @@ async def stage(database: Database, database_url: str) -> Stage:
     integration = await control.integration()
     await control.connect(integration)
     async with database.transaction() as conn:
-        manifest = {"models": {"Issue": {}}}
+        manifest: dict[str, Any] = {"models": {"Issue": {}}}
         specs = [FunctionSpec("github", "issues", "sync", manifest)]
         await control.functions.replace_deployment(conn, control.environment.id, DeploymentId("v1"), specs)
         [sync] = await control.syncs.create_missing(conn, control.environment.id)

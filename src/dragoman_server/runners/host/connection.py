@@ -23,6 +23,11 @@ log = get_logger("runners")
 PENDING_CALLS = 64
 PENDING_BYTES = 32 * 1024 * 1024
 INLINE_ANSWER = 256 * 1024
+LINE_OVERHEAD = 200
+"""What a line of log costs besides its text; without it empty lines would be free."""
+LINES_A_TURN = 100
+"""Lines handed on between two looks at the event loop: a function that floods its log delays nobody else."""
+LINES_WAITING = 1000
 
 
 class ProxyParams(msgspec.Struct):
@@ -154,6 +159,8 @@ class GuestConnection(asyncio.Protocol):
         self._pending_bytes = 0
         self._paused = False
         self._logged = 0
+        self._lines: deque[LogLine] = deque()
+        self._handing_on = False
 
     # ---- asyncio's side
 
@@ -196,6 +203,9 @@ class GuestConnection(asyncio.Protocol):
         """Hang up and wait until no call of this run is under way any more."""
         if self._transport is not None:
             self._transport.close()
+        while self._lines:
+            self._calls.log(self._next_lines())
+            await asyncio.sleep(0)
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -251,7 +261,9 @@ class GuestConnection(asyncio.Protocol):
         task.add_done_callback(lambda _: self._tasks.pop(head.id, None))
 
     def _balance(self) -> None:
-        crowded = self._pending >= PENDING_CALLS or self._pending_bytes > PENDING_BYTES
+        crowded = (
+            self._pending >= PENDING_CALLS or self._pending_bytes > PENDING_BYTES or len(self._lines) > LINES_WAITING
+        )
         if crowded != self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = crowded
             if crowded:
@@ -374,12 +386,12 @@ class GuestConnection(asyncio.Protocol):
     def _log(self, found: frames.Frame) -> None:
         (length,) = frames.LENGTH.unpack_from(found.payload) if len(found.payload) >= 4 else (0,)
         before = self._logged
-        self._logged += length
+        self._logged += length + LINE_OVERHEAD
         now = datetime.now(UTC)
         if self._logged > self._limits.log_bytes:
             if before <= self._limits.log_bytes:
                 text = f"This run logged more than {self._limits.log_bytes} bytes; what follows is dropped."
-                self._calls.log([LogLine("warn", text, None, now)])
+                self._hand_on(LogLine("warn", text, None, now))
             return
         line = _LOG.decode(found.payload[4 : 4 + length])
         at = (
@@ -387,7 +399,27 @@ class GuestConnection(asyncio.Protocol):
             if line.at is not None and line.at.tzinfo is not None and abs((line.at - now).total_seconds()) < 60
             else now
         )
-        self._calls.log([LogLine(line.level, line.message, line.meta, at)])
+        self._hand_on(LogLine(line.level, line.message, line.meta, at))
+
+    def _hand_on(self, line: LogLine) -> None:
+        self._lines.append(line)
+        if not self._handing_on:
+            self._handing_on = True
+            asyncio.get_running_loop().call_soon(self._hand_on_some)
+        if len(self._lines) > LINES_WAITING:
+            self._balance()
+
+    def _hand_on_some(self) -> None:
+        if self._lines:
+            self._calls.log(self._next_lines())
+        self._handing_on = bool(self._lines)
+        if self._handing_on:
+            asyncio.get_running_loop().call_soon(self._hand_on_some)
+        if self._paused:
+            self._balance()
+
+    def _next_lines(self) -> list[LogLine]:
+        return [self._lines.popleft() for _ in range(min(LINES_A_TURN, len(self._lines)))]
 
 
 # ---- one function per call
