@@ -37,8 +37,12 @@ def test_an_unknown_path_answers_the_envelope(platform: RunningPlatform) -> None
 
 
 def test_a_body_that_is_not_json_is_refused(platform: RunningPlatform) -> None:
-    wrong_type = call(platform, "POST", "/integrations", headers=bearer(platform) | {"Content-Type": "text/plain"}, content=b"{}")
-    broken = call(platform, "POST", "/integrations", headers=bearer(platform) | {"Content-Type": "application/json"}, content=b"{")
+    wrong_type = call(
+        platform, "POST", "/integrations", headers=bearer(platform) | {"Content-Type": "text/plain"}, content=b"{}"
+    )
+    broken = call(
+        platform, "POST", "/integrations", headers=bearer(platform) | {"Content-Type": "application/json"}, content=b"{"
+    )
 
     assert (wrong_type.status_code, wrong_type.json()["error"]["code"]) == (415, "invalid_content_type")
     assert (broken.status_code, broken.json()["error"]["code"]) == (400, "invalid_json")
@@ -53,7 +57,11 @@ def test_every_answer_says_where_the_caller_stands(platform: RunningPlatform) ->
 
 def test_an_unknown_key_in_a_body_is_named(platform: RunningPlatform) -> None:
     answer = call(
-        platform, "POST", "/integrations", headers=bearer(platform), json={"unique_key": "x", "provider": "github", "colour": 1}
+        platform,
+        "POST",
+        "/integrations",
+        headers=bearer(platform),
+        json={"unique_key": "x", "provider": "github", "colour": 1},
     )
 
     error = answer.json()["error"]
