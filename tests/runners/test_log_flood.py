@@ -71,6 +71,20 @@ async def test_empty_lines_are_not_free() -> None:
     assert "what follows is dropped" in calls.lines[-1].message
 
 
+async def test_long_lines_are_handed_on_one_by_one_and_their_meta_is_not_looked_at() -> None:
+    calls = Listening()
+    connection = GuestConnection(calls, Limits())
+    connection.connection_made(Pausable())
+
+    meta = {str(n): "%41" * 1000 for n in range(100)}
+    connection.data_received(frames.message(frames.LOG, {"message": "long", "meta": meta}) * 3)
+    await connection.finish()
+
+    assert calls.batches == [1, 1, 1]
+    assert calls.lines[0].meta is not None
+    assert calls.lines[0].meta["cut"] is True
+
+
 async def test_what_was_said_last_is_not_lost() -> None:
     calls = Listening()
     connection = GuestConnection(calls, Limits())

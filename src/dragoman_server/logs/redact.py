@@ -17,8 +17,9 @@ CUT_MARK = " … [cut]"
 SHORTEST_SECRET = 4
 """Values shorter than this are hidden by name only: masking every `ab` in a text would hide the text."""
 
-SCAN_LIMIT = 400_000
-"""Characters of one text that are looked at; the rest is cut off, and never in the middle of a secret."""
+SCAN_LIMIT = 128_000
+"""Characters of one text that are looked at (more than a message may hold, and each costs up to 0.1 us); the rest is
+cut off, and never in the middle of a secret."""
 
 _DEPTH = 12
 _PIECES = re.compile(r"([/?&=#\s\"'<>]+)")

@@ -27,7 +27,10 @@ LINE_OVERHEAD = 200
 """What a line of log costs besides its text; without it empty lines would be free."""
 LINES_A_TURN = 100
 """Lines handed on between two looks at the event loop: a function that floods its log delays nobody else."""
+BYTES_A_TURN = 64 * 1024
 LINES_WAITING = 1000
+LONGEST_META = 128 * 1024
+"""Bytes of a line whose meta is looked at; nothing so long is kept anyway."""
 
 
 class ProxyParams(msgspec.Struct):
@@ -159,7 +162,7 @@ class GuestConnection(asyncio.Protocol):
         self._pending_bytes = 0
         self._paused = False
         self._logged = 0
-        self._lines: deque[LogLine] = deque()
+        self._lines: deque[tuple[LogLine, int]] = deque()
         self._handing_on = False
 
     # ---- asyncio's side
@@ -391,7 +394,7 @@ class GuestConnection(asyncio.Protocol):
         if self._logged > self._limits.log_bytes:
             if before <= self._limits.log_bytes:
                 text = f"This run logged more than {self._limits.log_bytes} bytes; what follows is dropped."
-                self._hand_on(LogLine("warn", text, None, now))
+                self._hand_on(LogLine("warn", text, None, now), 0)
             return
         line = _LOG.decode(found.payload[4 : 4 + length])
         at = (
@@ -399,10 +402,11 @@ class GuestConnection(asyncio.Protocol):
             if line.at is not None and line.at.tzinfo is not None and abs((line.at - now).total_seconds()) < 60
             else now
         )
-        self._hand_on(LogLine(line.level, line.message, line.meta, at))
+        meta = line.meta if length <= LONGEST_META or line.meta is None else {"cut": True, "bytes": length}
+        self._hand_on(LogLine(line.level, line.message, meta, at), length)
 
-    def _hand_on(self, line: LogLine) -> None:
-        self._lines.append(line)
+    def _hand_on(self, line: LogLine, size: int) -> None:
+        self._lines.append((line, size))
         if not self._handing_on:
             self._handing_on = True
             asyncio.get_running_loop().call_soon(self._hand_on_some)
@@ -419,7 +423,13 @@ class GuestConnection(asyncio.Protocol):
             self._balance()
 
     def _next_lines(self) -> list[LogLine]:
-        return [self._lines.popleft() for _ in range(min(LINES_A_TURN, len(self._lines)))]
+        lines: list[LogLine] = []
+        size = 0
+        while self._lines and len(lines) < LINES_A_TURN and size < BYTES_A_TURN:
+            line, length = self._lines.popleft()
+            lines.append(line)
+            size += length
+        return lines
 
 
 # ---- one function per call
