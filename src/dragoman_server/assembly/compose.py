@@ -17,6 +17,7 @@ from dragoman_server.assembly.keys import keyring_of, reload_keyring
 from dragoman_server.assembly.layout import Databases, DataFolder
 from dragoman_server.assembly.metrics import LagWatch, OutboxWatch
 from dragoman_server.assembly.settings import Settings
+from dragoman_server.assembly.simulating import make_catalogue, make_egress
 from dragoman_server.connect.authorize import Authorize
 from dragoman_server.connect.book import PgBook, SealedCredentials
 from dragoman_server.connect.connecting import Connecting
@@ -35,7 +36,6 @@ from dragoman_server.control.loops import Purger, Toucher
 from dragoman_server.control.sealed import sealed_tables
 from dragoman_server.control.tasks import ACTION_QUEUE, SYNC_QUEUE
 from dragoman_server.db import Database, Invalidations
-from dragoman_server.egress import EgressClient, EgressRules
 from dragoman_server.flows.actions import Actions
 from dragoman_server.flows.close_runs import CloseRuns
 from dragoman_server.flows.connected import AfterConnect
@@ -62,7 +62,6 @@ from dragoman_server.logs import Logs, LogsKeeper
 from dragoman_server.orchestrator.model import QueueLimits, lane
 from dragoman_server.orchestrator.pg import PgEngine
 from dragoman_server.outbox import Nudger, Relay
-from dragoman_server.providers import load_catalogue
 from dragoman_server.proxy import Proxy
 from dragoman_server.records import Records
 from dragoman_server.records.loops import make_loops
@@ -138,7 +137,7 @@ async def _connect_parts(
     syncs = control.Syncs(**common)
     runs = control.Runs(**common)
 
-    catalogue = load_catalogue(settings.providers_dir)
+    catalogue = make_catalogue(config, settings)
     logs = Logs(database=database, clock=clock)
     records = Records(database=database, vault=vault)
     blobs = open_blobs(settings.blob_url or None, folder.blobs)
@@ -146,7 +145,7 @@ async def _connect_parts(
     engine = PgEngine(
         database=tasks, listen_url=databases.orchestrator_direct, limits=_queue_limits(settings), clock=clock
     )
-    egress = EgressClient(EgressRules(settings.networks("egress_allow")), user_agent=f"dragoman/{version('dragoman')}")
+    egress = make_egress(config, settings)
     await egress.open()
     stack.push_async_callback(egress.close)
 
@@ -338,6 +337,7 @@ async def _connect_parts(
         Doors(
             settings=settings,
             edition=config["edition"],
+            simulated="simulator" in config,
             public_url=config["public_url"],
             database=database,
             tasks=tasks,

@@ -66,6 +66,7 @@ class Doors:
 
     settings: Settings
     edition: str
+    simulated: bool
     public_url: str
     database: Database
     tasks: Database
@@ -186,6 +187,8 @@ async def _disabled(_scope: Scope, _receive: Receive, _send: Send) -> None:
 async def readiness(parts: Doors) -> tuple[bool, dict[str, Any]]:
     """Both databases answer, and functions can be isolated."""
     details: dict[str, Any] = {"edition": parts.edition}
+    if parts.simulated:
+        details["simulated"] = True
     fit = True
     for name, database in (("database", parts.database), ("orchestrator_database", parts.tasks)):
         try:

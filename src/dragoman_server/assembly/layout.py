@@ -24,6 +24,8 @@ MAIN_PARTS = (
 ORCHESTRATOR_PARTS = ("dragoman_server.orchestrator",)
 ROLES = ("api", "orchestrator", "jobs", "relay")
 """api: the doors. orchestrator: schedules, repairs. jobs: runs functions. relay: outbox, webhooks, refresh ahead."""
+SIMULATOR_ROLE = "simulator"
+"""`up --simulate` alone: a process that plays the vendors. It has no database, no key and no other role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class DataFolder:
     @property
     def credentials(self) -> Path:
         return self.root / "credentials.json"
+
+    @property
+    def simulated(self) -> Path:
+        """There when what the folder holds belongs to the simulator's world (`up --simulate`)."""
+        return self.root / "simulated"
 
     @property
     def key_file(self) -> Path:

@@ -45,6 +45,8 @@ class Worker:
     name: str
     roles: Sequence[str]
     listens: bool
+    listener: socket.socket | None = None
+    """A socket of its own; else it listens on the public one."""
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     failures: int = 0
@@ -112,9 +114,10 @@ class Supervisor:
         own = {"roles": list(worker.roles), "name": worker.name, "databases": self.databases.as_dict()}
         config = self.config | own
         passed = [read]
-        if worker.listens and self.listener is not None:
-            config["listen_fd"] = self.listener.fileno()
-            passed.append(self.listener.fileno())
+        listener = worker.listener or self.listener
+        if worker.listens and listener is not None:
+            config["listen_fd"] = listener.fileno()
+            passed.append(listener.fileno())
         worker.process = subprocess.Popen(
             [sys.executable, "-m", "dragoman_server.assembly.worker", str(read)],
             pass_fds=passed,

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
+from dragoman_server.assembly.layout import SIMULATOR_ROLE
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -49,6 +51,11 @@ async def _run(config: dict[str, Any], settings: Any, listener: socket.socket | 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    if config["roles"] == [SIMULATOR_ROLE] and listener is not None:
+        from dragoman_server.assembly.simulating import simulator_app
+
+        await run_all([HttpServer(simulator_app(settings), listener, drain_seconds=1, settings=settings)], stopping)
+        return 0
     async with compose(config, settings) as platform:
         services = platform.services(config["roles"])
         if "api" in config["roles"] and listener is not None:

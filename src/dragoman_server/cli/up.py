@@ -4,20 +4,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dragoman_server.cli.options import data_dir, fail, port, settings_or_fail
+
+if TYPE_CHECKING:
+    from dragoman_server.assembly.layout import DataFolder
 
 
 @click.command()
 @data_dir
 @port
 @click.option("--api-workers", type=click.IntRange(0, 64), default=0, help="Extra processes that only serve the API.")
-def up(data_dir: Path, port: int, api_workers: int) -> None:
+@click.option(
+    "--simulate",
+    is_flag=True,
+    help="Play every provider on this machine: nothing leaves it, no account is needed. For development and tests.",
+)
+def up(data_dir: Path, port: int, api_workers: int, *, simulate: bool) -> None:
     """Start the whole platform, on an embedded Postgres unless DRAGOMAN_DATABASE_URL is set."""
-    from dragoman_server.assembly.layout import ROLES, DataFolder, databases_of
+    from dragoman_server.assembly.layout import ROLES, SIMULATOR_ROLE, DataFolder, databases_of
     from dragoman_server.assembly.supervisor import PostgresLike, Supervisor, Worker, listen
     from dragoman_server.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
@@ -28,6 +36,7 @@ def up(data_dir: Path, port: int, api_workers: int) -> None:
         folder.lock()
     except BlockingIOError:
         fail(f"Another `dragoman up` runs on {folder.root}: stop it, or choose another --data-dir.")
+    _keep_worlds_apart(folder, simulate=simulate, own_database=settings.database_url is None)
     try:
         listener = listen(settings.bind, port)
     except OSError as error:
@@ -54,6 +63,13 @@ def up(data_dir: Path, port: int, api_workers: int) -> None:
     roles = ROLES if settings.edition == "full" else ("api", "relay")
     workers = [Worker("work", roles, listens=True)]
     workers += [Worker(f"api-{i + 1}", ("api",), listens=True) for i in range(api_workers)]
+    if simulate:
+        world = listen("127.0.0.1", 0)
+        config["simulator"] = f"http://127.0.0.1:{world.getsockname()[1]}"
+        workers.insert(0, Worker(SIMULATOR_ROLE, (SIMULATOR_ROLE,), listens=True, listener=world))
+        click.echo(
+            f"· simulated: every provider is played at {config['simulator']}; nothing leaves this machine", err=True
+        )
     supervisor = Supervisor(
         postgres=postgres,
         databases=databases,
@@ -64,6 +80,20 @@ def up(data_dir: Path, port: int, api_workers: int) -> None:
         say=lambda text: click.echo(f"· {text}", err=True),
     )
     sys.exit(supervisor.run())
+
+
+def _keep_worlds_apart(folder: "DataFolder", *, simulate: bool, own_database: bool) -> None:
+    """A simulated vendor would call real tokens dead, and a real one simulated tokens: never on the same data."""
+    if simulate and not own_database:
+        fail("--simulate runs on a database of its own: unset DRAGOMAN_DATABASE_URL.")
+    if not folder.credentials.exists():
+        folder.simulated.unlink(missing_ok=True)
+        if simulate:
+            folder.simulated.touch()
+    elif simulate and not folder.simulated.exists():
+        fail(f"{folder.root} holds a real platform: give --simulate a --data-dir of its own.")
+    elif folder.simulated.exists() and not simulate:
+        fail(f"{folder.root} holds a simulated platform: start it with --simulate, or choose another --data-dir.")
 
 
 def _prepare(config: dict[str, Any]) -> dict[str, Any]:
