@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## format, lint, types, layers, locks and docs in step
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python scripts/check_locks.py
 	@$(BIN)/python scripts/generate_docs.py --check
-	@$(BIN)/pyright
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 fix: $(VENV)/.dev ## format and safe fixes
 	@$(BIN)/ruff format .
