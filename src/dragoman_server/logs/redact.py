@@ -171,7 +171,9 @@ class Redactor:
                 return False
             for decode in (unquote, _unescaped):
                 text = decode(text)
-                if any(form in text or form in text.replace("+", " ") for form in self._forms):
+                if any(form in text for form in self._forms):
+                    return True
+                if "+" in text and any(form in spaced for spaced in [text.replace("+", " ")] for form in self._forms):
                     return True
         return False
 
