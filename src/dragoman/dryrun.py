@@ -5,6 +5,7 @@ are real; what would be stored is collected. Calls that change something at the 
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +49,20 @@ class DryRunTransport:
         self._allow_writes = allow_writes
         self._say = say
         self._metadata = metadata
+        self._connection: dict[str, Any] | None = None
         self.collected = Collected()
+
+    def check(self) -> None:
+        """Raise `ApiError` when there is no such connection."""
+        self._shown()
+
+    def base_url(self, provider: Mapping[str, Any]) -> str | None:
+        """Where the provider's paths start, for links relative to it; None if the connection's config does not say."""
+        found: Any = dict(provider.get("proxy") or {}).get("base_url") or ""
+        template = str(cast("list[Any]", found)[0] if isinstance(found, list) else found)
+        config: dict[str, Any] = self._shown().get("connection_config") or {}
+        made = re.sub(r"\$\{connectionConfig\.(\w+)\}", lambda m: str(config.get(m[1], m[0])), template)
+        return made if made and "${" not in made else None
 
     async def call(
         self,
@@ -83,10 +97,9 @@ class DryRunTransport:
         query: dict[str, list[str]] = {}
         for name, value in cast("list[tuple[str, str]]", params["query"]):
             query.setdefault(name, []).append(value)
-        endpoint = str(params["endpoint"])
         answer = self._api.proxy(
             method,
-            endpoint if endpoint.startswith(("http://", "https://")) else endpoint.lstrip("/"),
+            str(params["endpoint"]),
             connection_id=self._connection_id,
             integration_id=self._integration_id,
             params=query or None,
@@ -173,8 +186,10 @@ class DryRunTransport:
         return Reply({}, json.dumps(output).encode())
 
     def _shown(self) -> dict[str, Any]:
-        found = cast("dict[str, Any]", dict(self._api.connections.get(self._connection_id, self._integration_id)))
-        return {k: v for k, v in found.items() if k != "credentials"}
+        if self._connection is None:
+            found = cast("dict[str, Any]", dict(self._api.connections.get(self._connection_id, self._integration_id)))
+            self._connection = {k: v for k, v in found.items() if k != "credentials"}
+        return self._connection
 
 
 def find_definition(project: Path, name: str, *, integration: str | None) -> FunctionDefinition:

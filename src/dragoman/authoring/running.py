@@ -1,6 +1,7 @@
 """Run one function to its end over a transport, and say how it ended; used by the sandbox's guest and by `dryrun`."""
 
 import asyncio
+import os
 import traceback
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from dragoman.authoring.models import adapter_for
 from dragoman.authoring.transport import Transport
 
 UPSTREAM_BODY_BYTES = 16 * 1024
+_SDK = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib is slow to import in a run
 
 _BLOCKING: dict[type[Any], type[Any]] = {}
 
@@ -149,17 +151,16 @@ def failure_of(error: BaseException) -> dict[str, Any]:
 
 def own_frames(error: BaseException) -> str:
     """The traceback without the platform's own frames, at most 8 kB."""
-    frames = traceback.extract_tb(error.__traceback__)
-    first = next((index for index, frame in enumerate(frames) if not _ours(frame.filename)), len(frames))
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames[first:][-20:])]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _ours(frame.filename)]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames[-20:])]
     lines += traceback.format_exception_only(type(error), error)
     return "".join(lines)[-8192:]
 
 
 def _ours(filename: str) -> bool:
-    """Whether a frame is the way in: this SDK, the guest, or the standard library's event loop and import system."""
+    """Whether a frame is this SDK's, the guest's, or of the standard library's event loop and import system."""
     parts = filename.replace("\\", "/").split("/")
-    return filename.startswith("<") or any(name in parts for name in ("authoring", "guest", "asyncio", "importlib"))
+    return filename.startswith((f"{_SDK}/", "<")) or any(name in parts for name in ("guest", "asyncio", "importlib"))
 
 
 def _message(error: BaseException) -> str:

@@ -16,7 +16,7 @@ AUTHORING = {
     "dryrun": "dragoman.cli.dryrun:dryrun",
 }
 """Commands of the light installation, loaded when called: name -> module:attribute."""
-SERVER_COMMANDS = ("up", "serve", "migrate", "keys", "backup", "doctor")
+SERVER_COMMANDS = ("up", "serve", "migrate", "keys")
 GROUP = "dragoman.commands"
 
 

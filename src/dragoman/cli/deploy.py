@@ -47,11 +47,11 @@ def deploy(environment: str, project: Path, url: str | None, *, auto_confirm: bo
             difference = api.functions.preview(bundle.archive, manifest)
             changes = show(difference)
             if changes == 0:
-                click.echo("Nothing changed but perhaps shared code.")
+                click.echo("  No function is added, changed or removed.")
             deletes = [d for key in ("deletedSyncs", "deletedActions") for d in difference.get(key, ())]
             if deletes and auto_confirm and not allow_destructive:
                 raise click.ClickException(
-                    f"{len(deletes)} functions would be deleted, with their schedules: add --allow-destructive."
+                    f"{plural(len(deletes), 'function')} would be deleted, schedules included: add --allow-destructive."
                 )
             if not auto_confirm and not click.confirm(f"Deploy to {environment} on {server.url}?", default=True):
                 click.echo("Nothing deployed.")
@@ -62,7 +62,7 @@ def deploy(environment: str, project: Path, url: str | None, *, auto_confirm: bo
         except ConnectionFailedError as error:
             raise click.ClickException(f"{error}. Is the server running at {server.url}?") from None
     count = len(done.get("functions", ()))
-    click.echo(f"Deployed {bundle.id[:12]} to {environment}: {count} functions.")
+    click.echo(f"Deployed {bundle.id[:12]} to {environment}: {plural(count, 'function')}.")
 
 
 def show(difference: Mapping[str, Any]) -> int:
@@ -72,12 +72,17 @@ def show(difference: Mapping[str, Any]) -> int:
         found: Sequence[Mapping[str, Any]] = difference.get(key) or ()
         for one in found:
             connections = one.get("connections")
-            on = f" (on {connections} connections)" if connections else ""
+            on = f" (on {plural(connections, 'connection')})" if connections else ""
             click.echo(f"  {sign} {kind:<6} {one['providerConfigKey']}/{one['name']}{on}")
             lines += 1
     for model in difference.get("deletedModels") or ():
         click.echo(f"  - model  {model} (its records stay until their connection is deleted)")
     return lines
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 function`, `2 functions`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def explain(error: Any) -> str:

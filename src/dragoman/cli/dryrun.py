@@ -55,6 +55,7 @@ def dryrun(
     """Run the function NAME of this project for CONNECTION, here, and print what it would have saved."""
     from dragoman.authoring.errors import DefinitionError
     from dragoman.authoring.running import failure_of
+    from dragoman.cli.deploy import explain
     from dragoman.cli.settings import find_server
     from dragoman.client import ApiError, Client, ConnectionFailedError
     from dragoman.dryrun import DryRunTransport, find_definition, run_locally
@@ -69,13 +70,6 @@ def dryrun(
             "· calls that change something at the provider are refused; --allow-writes lets them through", err=True
         )
     with Client(url=server.url, api_key=server.api_key, timeout=120) as api:
-        try:
-            integration = api.integrations.get(definition.integration)
-            provider: Any = api.providers.get(integration["provider"])
-        except ApiError as error:
-            raise click.ClickException(str(error)) from None
-        except ConnectionFailedError as error:
-            raise click.ClickException(f"{error}. Is the server running at {server.url}?") from None
         transport = DryRunTransport(
             api,
             connection_id=connection_id,
@@ -84,6 +78,14 @@ def dryrun(
             say=lambda level, text: click.echo(f"  [{level}] {text}", err=True),
             metadata=metadata,
         )
+        try:
+            integration = api.integrations.get(definition.integration)
+            provider: Any = api.providers.get(integration["provider"])
+            transport.check()
+        except ApiError as error:
+            raise click.ClickException(explain(error)) from None
+        except ConnectionFailedError as error:
+            raise click.ClickException(f"{error}. Is the server running at {server.url}?") from None
         run: dict[str, Any] = {
             "environment": environment,
             "integration": definition.integration,
@@ -91,6 +93,7 @@ def dryrun(
             "connection_id": connection_id,
             "variant": variant,
             "paginate": dict(provider.get("proxy") or {}).get("paginate"),
+            "base_url": transport.base_url(provider),
             "dry_run": True,
         }
         if checkpoint is not None:
@@ -103,21 +106,33 @@ def dryrun(
             told = failure_of(error)
             lines = [f"{told['code']}: {told['message']}"]
             lines += [json.dumps(told["payload"])] if told.get("payload") is not None else []
-            click.echo(told["traceback"], err=True)
+            lines += [f"the provider said: {_short(told['upstream']['body'])}"] if "upstream" in told else []
+            if "\n  File " in told["traceback"]:
+                click.echo(told["traceback"], err=True)
             raise click.ClickException("\n".join(lines)) from None
     _report(transport.collected, output, show=show)
 
 
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 500 else text[:500] + "…"
+
+
 def _report(collected: Any, output: bytes | None, *, show: int) -> None:
+    from dragoman.cli.deploy import plural
+
     if output is not None:
         click.echo(json.dumps(json.loads(output), indent=2))
     for model, records in collected.saved.items():
         tracked = ", deletes tracked" if model in collected.tracked else ""
-        click.echo(f"{model}: {len(records)} records would be saved{tracked}")
+        click.echo(f"{model}: {plural(len(records), 'record')} would be saved{tracked}")
         for record in list(records.values())[:show]:
-            click.echo(f"  {json.dumps(record)}")
+            click.echo(f"  {json.dumps(record, ensure_ascii=False)}")
+        if len(records) > show:
+            click.echo(f"  … and {len(records) - show} more; --show says how many")
     for model, ids in collected.deleted.items():
-        click.echo(f"{model}: {len(ids)} records would be deleted: {', '.join(ids[:show])}")
+        more = ", …" if len(ids) > show else ""
+        click.echo(f"{model}: {plural(len(ids), 'record')} would be deleted: {', '.join(ids[:show])}{more}")
     if collected.checkpoint is not None:
         click.echo(f"checkpoint: {json.dumps(collected.checkpoint)}")
     if collected.metadata is not None:

@@ -17,7 +17,10 @@ def init(folder: Path) -> None:
     for path in written:
         click.echo(f"  {path}")
     click.echo(f"{len(written)} files written." if written else "Nothing to write: all files exist.")
-    click.echo("Next: dragoman dryrun contacts CONNECTION, then dragoman deploy dev.")
+    change = "" if folder.resolve() == Path.cwd() else f"cd {folder}, "
+    click.echo(f"Next: {change}name your integration in functions/contacts.py, then")
+    click.echo("  dragoman dryrun contacts CONNECTION")
+    click.echo("  dragoman deploy dev")
 
 
 def write_scaffold(folder: Path) -> list[Path]:

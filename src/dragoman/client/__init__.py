@@ -2,6 +2,7 @@
 
 from dragoman.client._async import AsyncClient
 from dragoman.client._sync import Client
+from dragoman.client._wire import base_url
 from dragoman.client.errors import ApiError, ConnectionFailedError, InvalidSignatureError
 from dragoman.client.webhooks import signing_secret, verify_webhook
 
@@ -11,6 +12,7 @@ __all__ = [
     "Client",
     "ConnectionFailedError",
     "InvalidSignatureError",
+    "base_url",
     "signing_secret",
     "verify_webhook",
 ]
