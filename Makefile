@@ -30,8 +30,8 @@ up: system $(VENV)/.server ## start the platform on an embedded Postgres in .dra
 test: system $(VENV)/.dev node ## the whole suite, from nothing (what CI runs)
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
 
-node:
-	@bash scripts/node.sh
+node: $(VENV)/.dev
+	@bash scripts/node.sh $(VENV)
 
 check: $(VENV)/.dev ## format, lint, types, layers, locks and docs in step
 	@$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def main() -> int:
@@ -12,7 +13,9 @@ def main() -> int:
     command = [sys.executable, "-m", "pytest", "-q"]
     if not any(a.startswith("-n") for a in arguments):
         command += ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadgroup"]
-    code = subprocess.run([*command, *arguments], check=False).returncode
+    # As in an activated environment: `node` is linked there where the machine has none.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    code = subprocess.run([*command, *arguments], check=False, env=os.environ | {"PATH": path}).returncode
     print(f"took {time.monotonic() - started:.0f} s", flush=True)
     return code
 

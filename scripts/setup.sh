@@ -7,9 +7,9 @@ import sys
 if sys.version_info < (3, 11):
     sys.exit(f"Dragoman needs Python 3.11 or newer; this is {sys.version.split()[0]}. Set PY=/path/to/python3.11.")
 PY
-if [ ! -x "$venv/bin/python" ]; then
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2> /dev/null; then  # the second: a set-up that broke off
   echo "· creating $venv"
-  "$python" -m venv "$venv" || { echo "python3 -m venv failed: on Debian install python3-venv" >&2; exit 1; }
+  "$python" -m venv --clear "$venv" || { echo "python3 -m venv failed: on Debian install python3-venv" >&2; exit 1; }
 fi
 if [ ! -x "$venv/bin/uv" ]; then
   echo "· installing uv"
