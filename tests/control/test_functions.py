@@ -325,3 +325,31 @@ async def test_old_runs_are_purged_but_never_a_running_one(
 
     assert await control.runs.get(control.environment.id, done.id) is None
     assert await control.runs.get(control.environment.id, running.id) is not None
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"timeout_seconds": 0},
+        {"timeout_seconds": -5},
+        {"timeout_seconds": True},
+        {"timeout_seconds": 10**30},
+        {"timeout_seconds": "5"},
+        {"interval_seconds": 1e300},
+        {"interval_seconds": float("inf")},
+        {"interval_seconds": True},
+        {"interval_seconds": [5]},
+        {"models": 5},
+        {"models": "Contact"},
+        {"models": ["Contact"]},
+        {"models": {"contact": {}}},
+        {"models": {"C" * 256: {}}},
+    ],
+)
+async def test_a_manifest_nobody_could_run_is_refused(control: Control, manifest: dict[str, Any]) -> None:
+    await control.integration()
+
+    with pytest.raises(InvalidValueError) as refused:
+        await deploy(control, "v1", spec("a", **manifest))
+
+    assert refused.value.issues[0].path == ("functions", 0, next(iter(manifest)))

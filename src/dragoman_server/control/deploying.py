@@ -1,10 +1,12 @@
 """What a deployment changes, computed from what is there and what is wanted. Pure."""
 
-from collections.abc import Collection, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, cast
 
 from dragoman_server.control import rules
 from dragoman_server.control.errors import InvalidFrequencyError, SyncIntervalTooShortError
-from dragoman_server.control.frequency import parse_frequency
+from dragoman_server.control.frequency import LONGEST, parse_frequency
 from dragoman_server.control.model import (
     Difference,
     FunctionSpec,
@@ -16,6 +18,8 @@ from dragoman_server.kit.errors import Issue
 from dragoman_server.kit.ids import DeploymentId
 
 Identity = tuple[str, str, str]
+LONGEST_TIMEOUT = 86_400
+_MODEL = re.compile(r"[A-Z][a-zA-Z0-9_-]{0,254}")
 
 
 def difference(
@@ -69,12 +73,30 @@ def check_specs(specs: Sequence[FunctionSpec]) -> list[Issue]:
         if _identity(spec) in seen:
             issues.append(Issue("custom", f"The {spec.type} `{spec.name}` is declared twice.", place))
         seen.add(_identity(spec))
-        frequency = declared_frequency(spec.manifest) if spec.type == "sync" else None
+        wrong = _check_manifest(spec.manifest, place)
+        issues += wrong
+        frequency = declared_frequency(spec.manifest) if spec.type == "sync" and not wrong else None
         if frequency is not None:
             try:
                 parse_frequency(frequency)
             except (InvalidFrequencyError, SyncIntervalTooShortError) as error:
                 issues.append(Issue("custom", error.message, (*place, "frequency")))
+    return issues
+
+
+def _check_manifest(manifest: Mapping[str, Any], place: tuple[str | int, ...]) -> list[Issue]:
+    """Name what later readers of a manifest could not bear: it comes from a project's code, which may say anything."""
+    issues: list[Issue] = []
+    timeout, interval, models = (manifest.get(name) for name in ("timeout_seconds", "interval_seconds", "models"))
+    if timeout is not None and (type(timeout) is not int or not 1 <= timeout <= LONGEST_TIMEOUT):
+        issues.append(Issue("custom", f"`timeout_seconds` is 1 to {LONGEST_TIMEOUT}.", (*place, "timeout_seconds")))
+    longest = LONGEST.total_seconds()
+    if interval is not None and (type(interval) not in {int, float} or not 1 <= cast("float", interval) <= longest):
+        issues.append(Issue("custom", f"`interval_seconds` is 1 to {longest:.0f}.", (*place, "interval_seconds")))
+    if models is not None:
+        names = list(cast("Mapping[Any, Any]", models)) if isinstance(models, Mapping) else None
+        if names is None or not all(isinstance(name, str) and _MODEL.fullmatch(name) for name in names):
+            issues.append(Issue("custom", "`models` maps names like `Contact` to schemas.", (*place, "models")))
     return issues
 
 

@@ -126,7 +126,10 @@ class Deploy:
         bundle = BundleRef(environment_id, planned.deployment_id, folder)
         await self._host.prepare(bundle)
         found = await self._host.describe(bundle)
-        places = differences(found, dict(planned.manifest))
+        try:
+            places = differences(found, dict(planned.manifest))
+        except (KeyError, TypeError, AttributeError):
+            places = ["the code describes itself in a way that no release of the SDK does"]
         if places:
             raise ManifestMismatchError(places)
 
