@@ -1,6 +1,7 @@
 """`dragoman migrate`: bring the databases up to date."""
 
 import asyncio
+from pathlib import Path
 
 import click
 
@@ -9,9 +10,15 @@ from dragoman_server.cli.options import fail, settings_or_fail
 
 @click.command()
 @click.option("--pre-only", is_flag=True, help="Only what the new release needs; the rest once it runs everywhere.")
-def migrate(*, pre_only: bool) -> None:
+@click.option(
+    "--first-account",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also make the first account, when there is none, and write its keys to DIR/credentials.json.",
+)
+def migrate(*, pre_only: bool, first_account: Path | None) -> None:
     """Create and migrate the databases of DRAGOMAN_DATABASE_URL. Forward only; safe to run again."""
-    from dragoman_server.assembly.layout import databases_of
+    from dragoman_server.assembly.layout import DataFolder, databases_of
     from dragoman_server.assembly.prepare import PrepareError, prepare_databases
 
     settings = settings_or_fail()
@@ -25,3 +32,10 @@ def migrate(*, pre_only: bool) -> None:
     for one in applied:
         click.echo(f"applied {one}")
     click.echo("up to date")
+    if first_account is not None:
+        from dragoman_server.assembly.bootstrap import bootstrap
+
+        folder = DataFolder(first_account.absolute())
+        folder.make()
+        made = asyncio.run(bootstrap(databases, folder, url=settings.public_url))
+        click.echo(f"the first account's keys are in {folder.credentials}" if made else "there is an account already")

@@ -34,6 +34,7 @@ def serve(roles: tuple[str, ...], data_dir: Path, port: int) -> None:
         except OSError as error:
             fail(str(error))
         public_url = public_url or f"http://{settings.bind}:{listener.getsockname()[1]}"
+        click.echo(f"Dragoman listens on {public_url}", err=True)
     databases = databases_of(settings)
     config = {
         "data_dir": str(folder.root),

@@ -210,11 +210,16 @@ class EmbeddedPostgres:
         (self._folder / "socket.path").write_text(f"{folder}\n", encoding="utf-8")
 
     def _end_leftover(self) -> None:
-        """End a server that an earlier, killed supervisor left on this cluster; forget a stale pid file."""
+        """End a server that an earlier, killed supervisor left on this cluster; forget its stale pid and lock files.
+
+        Their pid may be another process's by now, or one that nobody has reaped yet: Postgres would refuse to start.
+        """
         pid_file = self._folder / "data" / "postmaster.pid"
+        lock_file = self._folder / "socket" / ".s.PGSQL.5432.lock"
         try:
             pid = int(pid_file.read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
+            lock_file.unlink(missing_ok=True)
             return
         if self._is_our_server(pid):
             for number, patience in ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
@@ -224,8 +229,9 @@ class EmbeddedPostgres:
                     break
                 if _wait(lambda: not self._is_our_server(pid), patience):
                     break
-        else:
-            pid_file.unlink(missing_ok=True)
+        if not self._is_our_server(pid):
+            for left in (pid_file, lock_file):
+                left.unlink(missing_ok=True)
 
     def _is_our_server(self, pid: int) -> bool:
         try:
