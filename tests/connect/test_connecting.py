@@ -1,51 +1,16 @@
 """Accounts are connected through the real routes: what the browser sees, what is stored, what is refused."""
 
 import re
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from dragoman_server.api import connect_page, connect_routes
-from dragoman_server.api.app import build_app
 from dragoman_server.connect.model import CredentialKey
-from dragoman_server.control.api_keys import ApiKeys
-from dragoman_server.kit.clock import SystemClock
-from dragoman_server.web.asgi import Front
-from dragoman_server.web.authenticate import Authenticator
-from dragoman_server.web.limits import RateLimiter
 from tests.conftest import MoveClock
+from tests.connect.browsing import API, api_key, browser
 from tests.connect.world import World, params_of
-
-API = "http://dragoman.test"
-
-
-@asynccontextmanager
-async def browser(world: World) -> AsyncGenerator[httpx.AsyncClient]:
-    one = world.one
-    keys = ApiKeys(database=one.database, vault=one.vault, invalidations=one.invalidations)
-    authenticator = Authenticator(
-        keys=keys.authenticate,
-        sessions=one.parts.sessions.find,
-        limiter=RateLimiter(per_minute=100_000, clock=SystemClock()),
-    )
-    routers = [
-        connect_routes.routes(connect=one.parts.connect, connections=one.connections),
-        connect_page.routes(connect=one.parts.connect),
-    ]
-    app = Front(rest=build_app(authenticator=authenticator, routers=routers, edition="full"), hot={})
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=API) as client:
-        yield client
-
-
-async def api_key(world: World) -> dict[str, str]:
-    one = world.one
-    keys = ApiKeys(database=one.database, vault=one.vault, invalidations=one.invalidations)
-    _, secret = await keys.create(world.account.id, "test", environment_id=world.environment.id)
-    return {"authorization": f"Bearer {secret.reveal()}"}
 
 
 async def consent(world: World, url: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 
+from dragoman_server.connect.authorize import Outcome
 from dragoman_server.connect.connecting import Connected, ConnectFailed
 from dragoman_server.connect.model import ConnectSession, RefreshFailed, SessionOptions
 from dragoman_server.connect.refresh import Timing
@@ -203,6 +204,7 @@ class Told:
     failed: list[ConnectFailed] = field(default_factory=list[ConnectFailed])
     refresh_failed: list[RefreshFailed] = field(default_factory=list[RefreshFailed])
     deleted: list[Connection] = field(default_factory=list[Connection])
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
     explode: bool = False
 
     def hooks(self) -> Hooks:

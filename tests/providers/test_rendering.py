@@ -244,10 +244,9 @@ def test_an_assumed_aws_role_signs_by_itself() -> None:
     request = build(provider("AWS_SIGV4"), scope(Credential(AuthMode.AWS_SIGV4, keys)))
 
     assert header(request, "x-amz-security-token") == ["st"]
-    assert (
-        "Credential=AK/20150830/eu-west-1/s3/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token"
-        in (header(request, "authorization")[0])
-    )
+    assert header(request, "x-amz-content-sha256") == [hashlib.sha256(b"").hexdigest()]
+    signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token"
+    assert f"Credential=AK/20150830/eu-west-1/s3/aws4_request, {signed}" in header(request, "authorization")[0]
 
 
 def test_templates_may_name_the_request() -> None:
@@ -266,9 +265,12 @@ def test_templates_may_name_the_request() -> None:
     assert header(request, "x-id") == ["id-1-id-1"]
 
 
-def test_a_mode_nobody_can_render_is_refused() -> None:
+def test_an_oauth1_app_without_credentials_is_refused() -> None:
     with pytest.raises(UnsupportedAuthError) as caught:
-        build(provider("OAUTH1"), scope(Credential(AuthMode.OAUTH1, {"oauth_token": "t", "oauth_token_secret": "s"})))
+        build(
+            provider("OAUTH1"),
+            RequestScope(credential=Credential(AuthMode.OAUTH1, {"oauth_token": "t", "oauth_token_secret": "s"})),
+        )
 
     assert caught.value.public_code == "unsupported_auth"
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from dragoman_server.connect import _store, rules
+from dragoman_server.connect.grants.registry import ISSUERS
 from dragoman_server.connect.model import CredentialKey, Failure, Lease, RefreshFailed, Renewal, Stored
 from dragoman_server.connect.sealing import PURPOSE, decode_credential, encode_credential
 from dragoman_server.db import Conn, Database, InvalidatedCache, Invalidations
@@ -14,7 +15,7 @@ from dragoman_server.kit.clock import Clock
 from dragoman_server.kit.errors import DragomanError, UnavailableError
 from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.kit.telemetry import get_logger
-from dragoman_server.providers.model import AuthMode, Credential
+from dragoman_server.providers.model import Credential
 from dragoman_server.vault import Sealer, UnknownDataKeyError, Vault, data_key_of
 
 TOPIC = "connect.credentials"
@@ -188,14 +189,8 @@ class PgBook:
 
 def grant_text(credential: Credential) -> str | None:
     """Return what the next token is asked with; None when nobody can be asked."""
-    values = credential.values
-    if credential.type is AuthMode.OAUTH2:
-        token = values.get("refresh_token")
-        return str(token) if token else None
-    if credential.type is AuthMode.OAUTH2_CC:
-        names = ("client_id", "client_secret", "client_certificate", "client_private_key")
-        return "\0".join(str(values.get(name) or "") for name in names)
-    return None
+    issuer = ISSUERS.get(credential.type)
+    return None if issuer is None else issuer.grant(credential.values)
 
 
 class SealedCredentials:

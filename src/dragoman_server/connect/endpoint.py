@@ -6,8 +6,8 @@ from uuid import UUID
 from dragoman_server.connect.connecting import buffer_of
 from dragoman_server.connect.errors import NoCredentialError, RefreshFailedError
 from dragoman_server.connect.exchange import Exchange
-from dragoman_server.connect.grants import client_credentials, refresh_token
-from dragoman_server.connect.grants.model import Client, TokenAnswer, TokenRefusal, TokenRequest
+from dragoman_server.connect.grants.model import Client, Need, TokenAnswer, TokenRefusal
+from dragoman_server.connect.grants.registry import ISSUERS
 from dragoman_server.connect.model import CredentialKey, Stored
 from dragoman_server.connect.target import client_of
 from dragoman_server.control.connections import Connections
@@ -17,7 +17,7 @@ from dragoman_server.kit.clock import Clock
 from dragoman_server.logs.operation import Operation
 from dragoman_server.logs.service import Logs
 from dragoman_server.providers.catalogue import Catalogue
-from dragoman_server.providers.model import AuthMode, Credential, Provider
+from dragoman_server.providers.model import Credential, Provider
 
 KIND = "auth:refresh_token"
 
@@ -49,8 +49,8 @@ class RefreshCall:
 
     @property
     def default_life(self) -> timedelta | None:
-        mode = self._provider.auth_mode
-        return client_credentials.LIFE_WHEN_UNSTATED if mode is AuthMode.OAUTH2_CC else None
+        issuer = ISSUERS.get(self._provider.auth_mode)
+        return None if issuer is None else issuer.life
 
     @property
     def operation_id(self) -> UUID | None:
@@ -58,21 +58,19 @@ class RefreshCall:
 
     async def ask(self, stored: Stored, seconds: float) -> TokenAnswer | TokenRefusal:
         operation = self._begin(stored)
-        request = self._request(stored)
-        return await self._exchange.ask(
-            self._provider.raw,
-            request,
+        need = Need(
+            entry=self._provider.raw,
+            client=self._client,
+            values=stored.credential.values,
+            connection_config=self._connection.connection_config,
             now=stored.now(self._clock.monotonic()),
-            seconds=seconds,
-            operation=operation,
-            refreshing=True,
         )
+        flow = ISSUERS[stored.credential.type].renew(need)
+        return await self._exchange.follow(flow, seconds=seconds, operation=operation)
 
     def renewed(self, stored: Stored, answer: TokenAnswer) -> Credential:
         old = stored.credential
-        if old.type is AuthMode.OAUTH2_CC:
-            return Credential(old.type, client_credentials.renewed_values(old.values, answer))
-        return Credential(old.type, refresh_token.renewed_values(old.values, answer))
+        return Credential(old.type, ISSUERS[old.type].kept(old.values, answer))
 
     def finish(self, problem: str | None) -> None:
         if self._operation is None:
@@ -81,16 +79,6 @@ class RefreshCall:
             self._operation.finish("success")
         else:
             self._operation.finish("failed", {"type": "refresh_token_external_error", "message": problem})
-
-    def _request(self, stored: Stored) -> TokenRequest:
-        config, credential = self._connection.connection_config, stored.credential
-        if credential.type is AuthMode.OAUTH2_CC:
-            return client_credentials.token_request(
-                self._provider.raw, self._client, credential=credential, connection_config=config
-            )
-        return refresh_token.token_request(
-            self._provider.raw, self._client, credential=credential, connection_config=config
-        )
 
     def _begin(self, stored: Stored) -> Operation:
         if self._operation is None:

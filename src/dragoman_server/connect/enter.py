@@ -1,16 +1,27 @@
-"""Credentials typed in or brought along: API key, user and password, client credentials, none, and imports."""
+"""Credentials typed in or brought along: whatever needs no consent in a browser, and imports of any mode."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from dragoman_server.connect.book import moment_of
 from dragoman_server.connect.connecting import Connected, Connecting
-from dragoman_server.connect.errors import InvalidAuthModeError, InvalidCredentialsError, TokenRequestError
+from dragoman_server.connect.errors import InvalidAuthModeError, TokenRequestError
 from dragoman_server.connect.exchange import Exchange
-from dragoman_server.connect.grants import api_key, basic, client_credentials, none
-from dragoman_server.connect.grants.fields import read_text
-from dragoman_server.connect.grants.model import TokenAnswer
+from dragoman_server.connect.grants import (
+    api_key,
+    aws_sts,
+    basic,
+    bill,
+    client_credentials,
+    none,
+    signed_jwt,
+    tba,
+    two_step,
+    wsse,
+)
+from dragoman_server.connect.grants.model import Need, TokenRefusal
+from dragoman_server.connect.grants.registry import ISSUERS
+from dragoman_server.connect.importing import imported, mode_of
 from dragoman_server.connect.target import Target
 from dragoman_server.db import Database
 from dragoman_server.db.statement import read_sql
@@ -21,8 +32,9 @@ from dragoman_server.providers.model import AuthMode, Credential
 
 EXCHANGE_SECONDS = 15.0
 KIND = "auth:create_connection"
-LONGEST_TOKEN = 16_384
 TIME_NOW = read_sql(__package__ or "", "time_now")
+_INSTALLED = frozenset({AuthMode.APP, AuthMode.CUSTOM})
+_VERIFIED_IMPORTS = frozenset({AuthMode.API_KEY, AuthMode.BASIC, AuthMode.TBA})
 
 
 class Enter:
@@ -36,43 +48,56 @@ class Enter:
         """Connect with what a person typed; raise with nothing stored when it does not work."""
         expect_mode(target, mode)
         values = typed_values(target, mode, given)
+        once = two_step.options(target.provider.raw, given) if mode is AuthMode.TWO_STEP else {}
         operation = self._start(target)
         try:
             credential = Credential(mode, values)
-            operation.hide(credential.secrets())
-            if mode is AuthMode.OAUTH2_CC:
-                credential = await self._client_credentials(target, credential, operation)
-            return await self._connecting.complete(target, credential, operation)
+            operation.hide([*credential.secrets(), *(v for v in once.values() if v)])
+            credential, extra = await self.issued(target, credential, operation, once=once)
+            return await self._connecting.complete(target, credential, operation, extra_config=extra)
         except DragomanError as error:
             await self._connecting.failed(target, error, operation)
             raise
 
     async def bring(self, target: Target, given: Mapping[str, Any], *, verify: bool = True) -> Connected:
         """Import a credential with its tokens (POST /connections); raise with nothing stored when it does not work."""
-        mode = _mode_of(given)
+        mode = mode_of(given)
         expect_mode(target, mode)
-        credential = imported(target, mode, given)
+        credential = imported(target, mode, given, typed_values)
         operation = self._start(target)
         try:
-            checked = verify and mode in {AuthMode.API_KEY, AuthMode.BASIC}
-            return await self._connecting.complete(target, credential, operation, verify=checked)
+            operation.hide(credential.secrets())
+            names = ("app_id", "installation_id") if mode in _INSTALLED else ()
+            extra: dict[str, str | bool] = {name: str(credential.values[name]) for name in names}
+            issuer = ISSUERS.get(mode)
+            if issuer is not None and issuer.obtain is not None and not _has_token(credential):
+                credential, more = await self.issued(target, credential, operation)
+                extra |= more
+            checked = verify and mode in _VERIFIED_IMPORTS
+            return await self._connecting.complete(target, credential, operation, verify=checked, extra_config=extra)
         except DragomanError as error:
             await self._connecting.failed(target, error, operation)
             raise
 
-    async def _client_credentials(self, target: Target, credential: Credential, operation: Operation) -> Credential:
-        entry = target.provider.raw
+    async def issued(
+        self, target: Target, credential: Credential, operation: Operation, *, once: Mapping[str, Any] | None = None
+    ) -> tuple[Credential, dict[str, str | bool]]:
+        """Return the credential with its first token, and what the answer adds to the connection config."""
+        issuer = ISSUERS.get(credential.type)
+        if issuer is None or issuer.obtain is None:
+            return credential, {}
         now = cast("datetime", await self._database.fetchval(TIME_NOW))
-        request = client_credentials.token_request(
-            entry, target.client(), credential=credential, connection_config=target.connection_config
+        need = Need(
+            target.provider.raw, target.client(), credential.values, target.connection_config, now, dict(once or {})
         )
-        answer = await self._exchange.ask(entry, request, now=now, seconds=EXCHANGE_SECONDS, operation=operation)
-        if not isinstance(answer, TokenAnswer):
+        answer = await self._exchange.follow(issuer.obtain(need), seconds=EXCHANGE_SECONDS, operation=operation)
+        if isinstance(answer, TokenRefusal):
             raise TokenRequestError(
-                answer.sentence(), oauth_error=answer.error, public_code="client_credentials_fetch_error"
+                answer.sentence(), oauth_error=answer.error, public_code=issuer.problem, status=issuer.status
             )
-        life = answer.life or client_credentials.LIFE_WHEN_UNSTATED
-        return Credential(AuthMode.OAUTH2_CC, client_credentials.renewed_values(credential.values, answer), now + life)
+        life = answer.life or issuer.life
+        values = issuer.kept(credential.values, answer)
+        return Credential(credential.type, values, None if life is None else now + life), dict(answer.metadata)
 
     def _start(self, target: Target) -> Operation:
         return self._logs.start(
@@ -87,55 +112,39 @@ class Enter:
 def expect_mode(target: Target, mode: AuthMode) -> None:
     """Raise InvalidAuthModeError unless the integration's provider uses `mode`."""
     has = target.provider.auth_mode
-    if has is not mode:
+    if has is not mode and not (has is AuthMode.INSTALL_PLUGIN and mode is AuthMode.BASIC):
         raise InvalidAuthModeError(target.integration.unique_key, has.value, mode.value)
 
 
 def typed_values(target: Target, mode: AuthMode, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the credential's fields; raise InvalidCredentialsError naming what is wrong."""
     entry = target.provider.raw
-    if mode is AuthMode.API_KEY:
-        return api_key.values(entry, given)
-    if mode is AuthMode.BASIC:
-        return basic.values(entry, given)
-    if mode is AuthMode.OAUTH2_CC:
-        return client_credentials.values(given)
-    if mode is AuthMode.NONE:
-        return none.values()
-    raise InvalidAuthModeError(target.integration.unique_key, mode.value, "a mode whose credentials are typed in")
+    match mode:
+        case AuthMode.API_KEY:
+            return api_key.values(entry, given)
+        case AuthMode.BASIC:
+            return basic.values(entry, given)
+        case AuthMode.OAUTH2_CC:
+            return client_credentials.values(given)
+        case AuthMode.NONE:
+            return none.values()
+        case AuthMode.TWO_STEP:
+            return two_step.values(entry, given)
+        case AuthMode.JWT:
+            return signed_jwt.values(entry, given)
+        case AuthMode.SIGNATURE:
+            return wsse.values(entry, given)
+        case AuthMode.BILL:
+            return bill.values(given)
+        case AuthMode.TBA:
+            return tba.values(entry, given)
+        case AuthMode.AWS_SIGV4:
+            return aws_sts.values(given, target.connection_config, target.integration.custom)
+        case _:
+            raise InvalidAuthModeError(
+                target.integration.unique_key, mode.value, "a mode whose credentials are typed in"
+            )
 
 
-def _mode_of(given: Mapping[str, Any]) -> AuthMode:
-    try:
-        return AuthMode(str(given.get("type")))
-    except ValueError:
-        raise InvalidCredentialsError(
-            "`credentials.type` must name an auth mode, e.g. `OAUTH2` or `API_KEY`."
-        ) from None
-
-
-def imported(target: Target, mode: AuthMode, given: Mapping[str, Any]) -> Credential:
-    """Return the credential an import brings; raise InvalidCredentialsError naming what is wrong."""
-    expires_at = moment_of(given.get("expires_at"))
-    if given.get("expires_at") is not None and expires_at is None:
-        raise InvalidCredentialsError("Credential field `expires_at` must be an ISO 8601 date.")
-    if mode is AuthMode.OAUTH2:
-        values: dict[str, Any] = {"access_token": read_text(given, "access_token", longest=LONGEST_TOKEN)}
-        refresh_token = read_text(given, "refresh_token", longest=LONGEST_TOKEN, required=False)
-        if refresh_token:
-            values["refresh_token"] = refresh_token
-        override = given.get("config_override")
-        if isinstance(override, Mapping):
-            own = cast("Mapping[str, Any]", override)
-            values["config_override"] = {
-                k: read_text(own, k, longest=n, required=False)
-                for k, n in (("client_id", 255), ("client_secret", 2048))
-                if own.get(k)
-            }
-        values["raw"] = {k: v for k, v in values.items() if k != "config_override"}
-        return Credential(mode, values, expires_at)
-    if mode is AuthMode.OAUTH2_CC:
-        values = client_credentials.values(given) | {"token": read_text(given, "token", longest=4096)}
-        values["raw"] = {"token": values["token"]}
-        return Credential(mode, values, expires_at)
-    return Credential(mode, typed_values(target, mode, given))
+def _has_token(credential: Credential) -> bool:
+    return credential.token() is not None or bool(credential.values.get("access_key_id"))

@@ -46,8 +46,15 @@ class TokenRequestError(ConnectError):
 
     code = "request_token_external_error"
 
-    def __init__(self, message: str, *, oauth_error: str | None = None, public_code: str | None = None) -> None:
-        super().__init__(message, public_code=public_code)
+    def __init__(
+        self,
+        message: str,
+        *,
+        oauth_error: str | None = None,
+        public_code: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, public_code=public_code, status=status)
         self.oauth_error = oauth_error
 
 

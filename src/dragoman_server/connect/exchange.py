@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 
-from dragoman_server.connect.grants.model import Entry, TokenAnswer, TokenRefusal, TokenRequest
+from dragoman_server.connect.grants.model import Entry, Flow, HttpAnswer, TokenAnswer, TokenRefusal, TokenRequest
 from dragoman_server.connect.grants.token_response import parse
 from dragoman_server.egress.client import Deadlines, EgressClient
 from dragoman_server.egress.errors import UpstreamTimeoutError
@@ -30,25 +30,49 @@ class Exchange:
         refreshing: bool = False,
     ) -> TokenAnswer | TokenRefusal:
         """Return what the endpoint answered; raise the egress errors when it did not, within `seconds` in all."""
+
+        def flow() -> Flow:
+            answer = yield request
+            return parse(entry, answer.status, answer.body, now, refreshing=refreshing)
+
+        return await self.follow(flow(), seconds=seconds, operation=operation)
+
+    async def follow(self, flow: Flow, *, seconds: float, operation: Operation | None) -> TokenAnswer | TokenRefusal:
+        """Make a flow's calls; return what it ends with. Raises what a call or the flow raises."""
+        ends = asyncio.get_running_loop().time() + seconds
+        try:
+            request = next(flow)
+            while True:
+                answer = await self.send(request, ends - asyncio.get_running_loop().time(), operation)
+                try:
+                    following = flow.send(answer)
+                except StopIteration as done:
+                    if isinstance(done.value, TokenRefusal):
+                        _log(operation, request, answer.status, done.value.error, failed=True)
+                    else:
+                        _log(operation, request, answer.status, None, failed=False)
+                    raise
+                _log(operation, request, answer.status, None, failed=answer.status >= 400)
+                request = following
+        except StopIteration as done:
+            found: TokenAnswer | TokenRefusal = done.value
+        if operation is not None and isinstance(found, TokenAnswer):
+            secrets = [found.access_token, found.refresh_token, *found.fields.values()]
+            operation.hide([s for s in secrets if isinstance(s, str) and s])
+        return found
+
+    async def send(self, request: TokenRequest, seconds: float, operation: Operation | None) -> HttpAnswer:
+        """Make one call, whatever it answers; the caller logs it."""
         if operation is not None:
             operation.hide(request.secrets)
-        sent = {"method": request.method, "url": request.url.partition("?")[0], "headers": dict(request.headers)}
         try:
-            status, body = await self._send(request, seconds)
+            return await self._send(request, max(seconds, 0.001))
         except DragomanError as error:
             if operation is not None:
-                operation.http(request=sent, response=None, level="error", code=error.public_code)
+                operation.http(request=_shown(request), response=None, level="error", code=error.public_code)
             raise
-        answer = parse(entry, status, body, now, refreshing=refreshing)
-        if operation is not None:
-            if isinstance(answer, TokenAnswer):
-                operation.hide([s for s in (answer.access_token, answer.refresh_token) if s])
-                operation.http(request=sent, response={"status": status})
-            else:
-                operation.http(request=sent, response={"status": status}, level="error", oauth_error=answer.error)
-        return answer
 
-    async def _send(self, request: TokenRequest, seconds: float) -> tuple[int, bytes]:
+    async def _send(self, request: TokenRequest, seconds: float) -> HttpAnswer:
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -62,6 +86,19 @@ class Exchange:
                     decompress=True,
                 ) as response,
             ):
-                return response.status, await response.read(ANSWER_LIMIT)
+                return HttpAnswer(response.status, list(response.headers), await response.read(ANSWER_LIMIT))
         except TimeoutError:
             raise UpstreamTimeoutError("the token endpoint", "total deadline", sent=True) from None
+
+
+def _shown(request: TokenRequest) -> dict[str, object]:
+    return {"method": request.method, "url": request.url.partition("?")[0], "headers": dict(request.headers)}
+
+
+def _log(operation: Operation | None, request: TokenRequest, status: int, error: str | None, *, failed: bool) -> None:
+    if operation is None:
+        return
+    if failed:
+        operation.http(request=_shown(request), response={"status": status}, level="error", oauth_error=error)
+    else:
+        operation.http(request=_shown(request), response={"status": status})

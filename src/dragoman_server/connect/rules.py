@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from dragoman_server.connect.model import Failures, Stored, Times
-from dragoman_server.providers.model import AuthMode
 
 LONGEST_MARGIN = timedelta(minutes=15)
 MARGIN_SHARE = 0.2
@@ -16,9 +15,6 @@ COUNT_DEAD_EVERY = timedelta(hours=1)
 EXHAUSTED_AFTER = 4
 SHORTEST_LEARNED_LIFE = timedelta(minutes=5)
 REJECT_COOL_DOWN = timedelta(seconds=60)
-
-REFRESHED = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC})
-"""Modes whose token is renewed by a call."""
 
 
 def margin(life: timedelta, buffer: timedelta | None = None) -> timedelta:

@@ -68,6 +68,9 @@ def client_of(
         scopes=split_scopes(str(credentials.get("scopes") or "")),
         custom=integration.custom,
         integration_config=integration.config,
+        app_id=str(credentials.get("app_id") or ""),
+        app_link=str(credentials.get("app_link") or ""),
+        private_key=str(credentials.get("private_key") or ""),
     )
 
 

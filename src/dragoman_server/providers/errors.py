@@ -95,4 +95,6 @@ class UnsupportedAuthError(DragomanError):
     reaction = Reaction.GIVE_UP
 
     def __init__(self, provider: str, mode: str) -> None:
-        super().__init__(f"Requests of `{provider}` cannot be authorized: mode `{mode}` is not supported.")
+        super().__init__(
+            f"Requests of `{provider}` cannot be authorized: mode {mode} needs the integration's client id and secret."
+        )

@@ -64,6 +64,10 @@ class Credential:
             value = self.values.get(key)
             if isinstance(value, str) and value:
                 return value
+        for part in ("app", "user"):  # CUSTOM: the installation's token, the person's while it is pending
+            value = self.values.get(part)
+            if isinstance(value, Mapping):
+                return Credential(self.type, cast("Mapping[str, Any]", value)).token()
         return None
 
     def api_key(self) -> str | None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from dragoman_server.kit.clock import SystemClock
+from dragoman_server.providers import oauth1
 from dragoman_server.providers.errors import (
     BaseUrlNotAllowedError,
     InvalidEndpointError,
@@ -20,8 +21,8 @@ from dragoman_server.providers.errors import (
 )
 from dragoman_server.providers.model import AuthMode, Credential, Provider, basic
 from dragoman_server.providers.scope import RequestScope, request_values, template_scope
-from dragoman_server.providers.sigv4 import Signable, amz_date, authorization
-from dragoman_server.providers.templating import Moment, Surroundings, parse_template, render_tree
+from dragoman_server.providers.sigv4 import Signable, amz_date, authorization, payload_hash
+from dragoman_server.providers.templating import Moment, Surroundings, parse_template, render_or_none, render_tree
 from dragoman_server.providers.urls import (
     encode_query,
     is_absolute,
@@ -40,6 +41,7 @@ __all__ = [
     "inject_body",
     "needs_body",
     "own_origins",
+    "signs_requests",
 ]
 
 _SECRET_ROOTS = frozenset(
@@ -80,6 +82,7 @@ _BEARER_MODES = frozenset(
      AuthMode.JWT, AuthMode.APP, AuthMode.CUSTOM]
 )  # fmt: skip
 _BASIC_MODES = frozenset([AuthMode.BASIC, AuthMode.INSTALL_PLUGIN])
+_OAUTH1_MODES = frozenset([AuthMode.OAUTH1, AuthMode.TBA])
 _SELF_SUFFICIENT = frozenset([AuthMode.NONE, AuthMode.API_KEY, AuthMode.BILL, AuthMode.SIGNATURE])
 """Modes without a usual header: the entry says where the credential goes."""
 
@@ -141,9 +144,19 @@ def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:
     return frozenset(_own_origins(provider, template_scope(scope), None))
 
 
-def needs_body(provider: Provider) -> bool:
-    """Whether the request's headers depend on its body, so that it must be read before it is sent."""
+def signs_requests(provider: Provider) -> bool:
+    """Whether each request is signed, so that no two have the same headers."""
+    return provider.auth_mode is AuthMode.AWS_SIGV4 or provider.auth_mode in _OAUTH1_MODES
+
+
+def needs_body(provider: Provider, content_type: str | None = None) -> bool:
+    """Whether the request's headers depend on its body, so that it must be read before it is sent.
+
+    OAuth 1 signs form bodies only.
+    """
     if provider.auth_mode is AuthMode.AWS_SIGV4 or provider.proxy.body:
+        return True
+    if provider.auth_mode in _OAUTH1_MODES and (content_type or "").lower().startswith(oauth1.FORM):
         return True
     templates = (*provider.proxy.headers.values(), *provider.proxy.query.values())
     return any(parse_template(t).roots & _BODY_ROOTS for t in templates)
@@ -311,7 +324,7 @@ class _Rendering:
         elif mode is AuthMode.AWS_SIGV4:
             self._sign_for_aws(url, found, protected, credential)
         else:
-            raise UnsupportedAuthError(self.provider.name, mode.value)
+            found["authorization"] = self._sign_oauth1(url, credential)
         protected.add("authorization")
 
     def _sign(self, url: str, signing: list[tuple[str, str]], found: dict[str, str], protected: set[str]) -> None:
@@ -329,12 +342,39 @@ class _Rendering:
         sent = [*((n, v) for n, v in self.caller if n not in protected), *found.items()]
         return Signable(self.method, url, sent, self.body)
 
+    def _sign_oauth1(self, url: str, credential: Credential) -> str:
+        """Return the header that signs method, URL and a form body with the app's and the token's secrets."""
+        if not self.values.get("clientId"):
+            raise UnsupportedAuthError(self.provider.name, self.provider.auth_mode.value)
+        tba = self.provider.auth_mode is AuthMode.TBA
+        names = ("token_id", "token_secret") if tba else ("oauth_token", "oauth_token_secret")
+        token, secret = (str(credential.values.get(name) or "") for name in names)
+        realm = self.provider.get("oauth1_realm") or ("${connectionConfig.accountId}" if tba else None)
+        signer = oauth1.Signer(
+            method=str(self.provider.get("signature_method") or ("HMAC-SHA256" if tba else "HMAC-SHA1")),
+            key=str(self.values.get("clientId") or ""),
+            secret=str(self.values.get("clientSecret") or ""),
+            token=token,
+            token_secret=secret,
+            realm=None if realm is None else render_or_none(str(realm), self.values, moment=self.moment),
+        )
+        return oauth1.authorization(
+            signer,
+            method=self.method,
+            url=url,
+            headers=self.caller,
+            body=self.body,
+            now=self.moment.now,
+            nonce=self.moment.random,
+        )
+
     def _sign_for_aws(self, url: str, found: dict[str, str], protected: set[str], credential: Credential) -> None:
         get = credential.values.get
         found["x-amz-date"] = amz_date(self.moment.now)
+        found["x-amz-content-sha256"] = payload_hash(self.body)
         if get("session_token"):
             found["x-amz-security-token"] = str(get("session_token"))
-        protected.update(("x-amz-date", "x-amz-security-token", "authorization"))
+        protected.update(("x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"))
         found["authorization"] = authorization(
             self._signable(url, found, protected),
             key=str(get("access_key_id") or ""),

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from dragoman_server.kit.ids import ConnectionRowId
-from dragoman_server.providers.model import AuthMode, Credential, Provider
+from dragoman_server.providers.model import Credential, Provider
 from dragoman_server.providers.rendering import (
     OutboundRequest,
     RequestScope,
     build_request,
     callers_headers,
     checked_method,
+    signs_requests,
 )
 from dragoman_server.providers.templating import parse_template
 from dragoman_server.providers.urls import is_absolute, join_url, with_query
@@ -161,7 +162,7 @@ class Preparer:
             known = (
                 not hints.query
                 and not hints.body
-                and provider.auth_mode is not AuthMode.AWS_SIGV4
+                and not signs_requests(provider)
                 and all(parse_template(template).roots <= _CONSTANT_ROOTS for template in templates)
             )
             self._constant[provider] = known

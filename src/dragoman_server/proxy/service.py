@@ -218,7 +218,7 @@ class _Call:
         request = self._request
         if request.body is None or isinstance(request.body, bytes):
             return request.body
-        signed = needs_body(provider)
+        signed = needs_body(provider, request.header("content-type"))
         body = await take_body(request.body, request.length, hold=SIGNABLE if signed else REPLAYABLE)
         if signed and isinstance(body, PassingBody):
             raise RequestBodyTooLargeError(SIGNABLE, "; this provider's requests are signed and cannot be longer")
@@ -232,7 +232,7 @@ class _Call:
         if provider.proxy.body and not isinstance(body, PassingBody):
             scope = scope_of(target, credential, application)
             body = merged_json(body, request.header("content-type"), lambda value: inject_body(provider, scope, value))
-        held = body if isinstance(body, bytes) else None
+        held = None if isinstance(body, PassingBody) else body or b""
         return self._proxy.preparer.render(provider, target, credential, application, request, held), body
 
     async def _send(self, outbound: OutboundRequest, body: bytes | PassingBody | None) -> EgressResponse:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -98,6 +99,7 @@ def token_request(
     verifier: str | None,
     redirect_uri: str,
     connection_config: Mapping[str, Any],
+    now: datetime | None = None,
 ) -> TokenRequest:
     """Return the exchange of `code` (section 4.1.3)."""
     scope = template_scope(client, connection_config)
@@ -112,6 +114,7 @@ def token_request(
         params=params,
         scope=scope,
         secrets=(code, *((verifier,) if verifier else ())),
+        now=now,
     )
 
 

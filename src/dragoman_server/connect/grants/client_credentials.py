@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from dragoman_server.connect.grants.authorization_code import scopes_of, split_scopes
@@ -15,7 +15,12 @@ LIFE_WHEN_UNSTATED = timedelta(minutes=55)
 
 
 def token_request(
-    entry: Entry, client: Client, *, credential: Credential, connection_config: Mapping[str, Any]
+    entry: Entry,
+    client: Client,
+    *,
+    credential: Credential,
+    connection_config: Mapping[str, Any],
+    now: datetime | None = None,
 ) -> TokenRequest:
     """Return the request for a token with the connection's own client id and secret; `client` lends the rest."""
     own = credential.values
@@ -25,6 +30,7 @@ def token_request(
         client,
         client_id=str(own.get("client_id") or ""),
         client_secret=str(own.get("client_secret") or ""),
+        private_key=str(own.get("client_private_key") or ""),
         scopes=wanted,
     )
     scope = template_scope(acting, connection_config, credential)
@@ -41,6 +47,7 @@ def token_request(
         scope=scope,
         secrets=tuple(str(s) for s in (key,) if s),
         client_certificate=(str(certificate), str(key)) if certificate and key else None,
+        now=now,
     )
 
 

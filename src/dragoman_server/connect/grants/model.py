@@ -1,6 +1,11 @@
-"""What grants take and give."""
+"""What grants take and give.
 
-from collections.abc import Mapping, Sequence
+A grant that asks for a token is a flow: a generator that yields the requests to send, is sent their answers, and
+returns the token or why there is none. It stays pure however many calls it takes, and one that signs locally yields
+nothing.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +23,9 @@ class Client:
     scopes: Sequence[str] = ()
     custom: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     integration_config: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    app_id: str = ""
+    app_link: str = ""
+    private_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class TokenAnswer:
     scope: str | None
     raw: Mapping[str, Any] = field(repr=False)
     metadata: Mapping[str, str | bool] = field(default_factory=dict[str, str | bool], repr=False)
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    """What the credential holds besides the token, in modes whose token has several parts."""
 
     def expires_at(self, now: datetime) -> datetime | None:
         return None if self.life is None else now + self.life
@@ -67,5 +77,31 @@ class TokenRefusal:
 
     def sentence(self) -> str:
         """A message without anything secret."""
+        if not self.status:
+            return self.description or "No token can be asked for without the person."
         told = f"HTTP {self.status}" + (f", error `{self.error}`" if self.error else "")
         return f"The provider's token endpoint refused the request ({told})."
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back for one request of a flow."""
+
+    status: int
+    headers: Sequence[tuple[str, str]] = field(repr=False, default=())
+    body: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a flow may use. `once` are inputs of the person that are never stored (assertion options)."""
+
+    entry: Entry
+    client: Client
+    values: Mapping[str, Any] = field(repr=False)
+    connection_config: Mapping[str, Any]
+    now: datetime
+    once: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+Flow = Generator[TokenRequest, HttpAnswer, TokenAnswer | TokenRefusal]

@@ -1,6 +1,7 @@
 """The refresh token grant (RFC 6749 section 6)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from dragoman_server.connect.grants.model import Client, Entry, TokenAnswer, TokenRequest
@@ -14,6 +15,7 @@ def token_request(
     *,
     credential: Credential,
     connection_config: Mapping[str, Any],
+    now: datetime | None = None,
 ) -> TokenRequest:
     """Return the request for a new access token, with `refresh_params`, else `token_params` but for the grant type."""
     scope = template_scope(client, connection_config, credential)
@@ -33,12 +35,13 @@ def token_request(
         params=params,
         scope=scope,
         secrets=(refresh_token,),
+        now=now,
     )
 
 
 def renewed_values(old: Mapping[str, Any], answer: TokenAnswer) -> dict[str, Any]:
     """Return the credential's new fields; an answer without a refresh token keeps the old one (section 6)."""
-    values = {k: v for k, v in old.items() if k in {"refresh_token", "config_override"}}
+    values = {k: v for k, v in old.items() if k in {"refresh_token", "config_override", "server"}}
     values |= {"access_token": answer.access_token, "raw": dict(answer.raw)}
     if answer.refresh_token is not None:
         values["refresh_token"] = answer.refresh_token

@@ -1,12 +1,15 @@
 """Token requests: client authentication (RFC 6749 section 2.3) and the body formats vendors want."""
 
 import base64
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
 from urllib.parse import quote_plus, urlencode, urlsplit
+from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
+from dragoman_server.connect.grants import client_assertion
 from dragoman_server.connect.grants.model import Client, Entry, TokenRequest
 from dragoman_server.providers.model import Credential
 from dragoman_server.providers.scope import RequestScope
@@ -64,12 +67,13 @@ def build(
     scope: Scope,
     secrets: tuple[str, ...] = (),
     client_certificate: tuple[str, str] | None = None,
+    now: datetime | None = None,
 ) -> TokenRequest:
     """Return the request that carries `params` and the client's authentication the way the entry wants them.
 
     `authorization_method: header` is RFC 6749 section 2.3.1 (each half form-encoded first), `token_request_auth_method:
-    basic` the plain RFC 7617 header most vendors mean, `custom` sends the client as username and password; the default
-    is the body.
+    basic` the plain RFC 7617 header most vendors mean, `private_key_jwt` RFC 7523, `custom` sends the client as
+    username and password; the default is the body.
     """
     fields = dict(params)
     headers: list[tuple[str, str]] = [("accept", "application/json")]
@@ -78,6 +82,8 @@ def build(
         headers.append(("authorization", _basic(client.client_id, client.client_secret)))
     elif entry.get("authorization_method") == "header":
         headers.append(("authorization", _basic(quote_plus(client.client_id), quote_plus(client.client_secret))))
+    elif style == "private_key_jwt":
+        fields |= client_assertion.params(client, audience=url, now=now)
     elif style == "custom":
         fields |= {"username": client.client_id, "password": client.client_secret}
     else:
@@ -88,17 +94,63 @@ def build(
     headers = [h for h in headers if h[0] not in {k.lower() for k in custom}]
     headers += [(k.lower(), v) for k, v in custom.items()]
     method = str(entry.get("token_request_method") or "POST").upper()
+    style = "query" if method == "GET" else str(entry.get("body_format") or "form")
+    hidden = tuple(s for s in (client.client_secret, client.private_key, *secrets) if s)
+    return encode(method, url, headers, fields, style, hidden, client_certificate)
+
+
+def encode(
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    fields: Any,
+    style: str,
+    secrets: tuple[str, ...] = (),
+    client_certificate: tuple[str, str] | None = None,
+) -> TokenRequest:
+    """Return a request with `fields` in its query, or in a form, JSON or XML body."""
+    sent = list(headers)
     body: bytes | None = None
-    if method == "GET" or entry.get("body_format") == "query":
-        url = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(fields)}"
-    elif entry.get("body_format") == "json":
+    if style == "query":
+        if fields:
+            url = f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(flat(fields))}"
+    elif style == "json":
         body = msgspec.json.encode(fields)
-        _default_type(headers, "application/json")
+        _default_type(sent, "application/json")
+    elif style == "xml":
+        body = b'<?xml version="1.0" encoding="UTF-8"?>' + to_xml(fields).encode()
+        _default_type(sent, "text/xml; charset=utf-8")
     else:
-        body = urlencode(fields).encode()
-        _default_type(headers, "application/x-www-form-urlencoded")
-    hidden = tuple(s for s in (client.client_secret, *secrets) if s)
-    return TokenRequest(method, url, headers, body, hidden, client_certificate)
+        body = urlencode(flat(fields)).encode()
+        _default_type(sent, "application/x-www-form-urlencoded")
+    return TokenRequest(method, url, sent, body, secrets, client_certificate)
+
+
+def flat(fields: Any) -> list[tuple[str, str]]:
+    """Return a map as the pairs of a form; lists repeat their key, what is deeper is JSON."""
+    return [
+        (key, item if isinstance(item, str) else msgspec.json.encode(item).decode())
+        for key, value in cast("Mapping[str, Any]", fields).items()
+        for item in (cast("list[Any]", value) if isinstance(value, list) else [value])
+    ]
+
+
+def to_xml(value: Any) -> str:
+    """Return a map as elements: keys that begin with `@` are attributes, `#` is the text, lists repeat the element."""
+    if not isinstance(value, Mapping):
+        return escape("" if value is None else str(value))
+    text = ""
+    for name, inner in cast("Mapping[str, Any]", value).items():
+        if name.startswith("@"):
+            continue
+        if name == "#":
+            text += escape(str(inner))
+            continue
+        for item in cast("list[Any]", inner) if isinstance(inner, list) else [inner]:
+            own: Mapping[str, Any] = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
+            attributes = "".join(f" {k[1:]}={quoteattr(str(v))}" for k, v in own.items() if k.startswith("@"))
+            text += f"<{name}{attributes}>{to_xml(item)}</{name}>"
+    return text
 
 
 def _default_type(headers: list[tuple[str, str]], kind: str) -> None:

@@ -20,26 +20,26 @@ def parse(
     entry: Entry, status: int, body: bytes, now: datetime, *, refreshing: bool = False
 ) -> TokenAnswer | TokenRefusal:
     """Read a token endpoint's answer; anything that is no token is a `TokenRefusal`, never an exception."""
-    raw = _decode(body)
+    raw = decode_body(body)
     if raw is None or not 200 <= status < 300:
-        return _refusal(status, raw)
+        return refusal(status, raw)
     source = raw
     path = entry.get("alternate_access_token_response_path")
-    if path and not _text(raw.get("access_token")):
+    if path and not text_or_none(raw.get("access_token")):
         found: object = dig(raw, str(path))
-        source = {**raw, **_mapping(found)} if isinstance(found, dict) else {**raw, "access_token": found}
-    shape = _mapping(entry.get("token_response"))
-    token = _text(dig(source, str(shape.get("token") or "access_token")))
+        source = {**raw, **mapping(found)} if isinstance(found, dict) else {**raw, "access_token": found}
+    shape = mapping(entry.get("token_response"))
+    token = text_or_none(dig(source, str(shape.get("token") or "access_token")))
     if token is None:
-        return _refusal(status, raw)
+        return refusal(status, raw)
     wanted: list[str] = entry.get("token_response_metadata") or []
     if refreshing:
         wanted = entry.get("refresh_token_response_metadata") or wanted
     return TokenAnswer(
         access_token=token,
-        refresh_token=_text(dig(source, str(shape.get("refresh_token") or "refresh_token"))),
+        refresh_token=text_or_none(dig(source, str(shape.get("refresh_token") or "refresh_token"))),
         life=_life(entry, source, now),
-        scope=_text(source.get("scope")),
+        scope=text_or_none(source.get("scope")),
         raw=raw,
         metadata=pick(raw, wanted),
     )
@@ -73,7 +73,10 @@ def dig(source: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _decode(body: bytes) -> dict[str, Any] | None:
+def decode_body(body: bytes) -> dict[str, Any] | None:
+    """Read a JSON, XML or form body; None when it is no mapping of any kind."""
+    if body.lstrip()[:1] == b"<":
+        return decode_xml(body)
     try:
         value = msgspec.json.decode(body)
     except msgspec.DecodeError:
@@ -88,15 +91,46 @@ def _decode(body: bytes) -> dict[str, Any] | None:
     return dict(pairs)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def decode_xml(body: bytes) -> dict[str, Any] | None:
+    """Read an XML document as nested maps without namespaces; one with a DTD is refused, HTML is none."""
+    from xml.etree import ElementTree as ET
+
+    if b"<!" in body:
+        return None
+    try:
+        root = ET.fromstring(body)  # noqa: S314
+    except (ET.ParseError, ValueError):
+        return None
+    found = _element(root, 0)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {_local(root.tag): found}
+
+
+def _element(element: Any, depth: int) -> Any:
+    children: list[Any] = list(element) if depth < 30 else []
+    if not children and not element.attrib:
+        return (element.text or "").strip()
+    found: dict[str, Any] = {_local(name): value for name, value in element.attrib.items()}
+    for child in children:
+        found.setdefault(_local(child.tag), _element(child, depth + 1))
+    return found
+
+
+def _local(tag: object) -> str:
+    return str(tag).rpartition("}")[2]
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping, else an empty one."""
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _text(value: object) -> str | None:
+def text_or_none(value: object) -> str | None:
+    """Return `value` if it is text with something in it."""
     return value if isinstance(value, str) and value else None
 
 
-def _refusal(status: int, raw: Mapping[str, Any] | None) -> TokenRefusal:
+def refusal(status: int, raw: Mapping[str, Any] | None) -> TokenRefusal:
+    """Read an error answer as far as it can be."""
     error: object = None
     description: object = None
     if raw is not None:
@@ -125,19 +159,20 @@ def _life(entry: Entry, source: Mapping[str, Any], now: datetime) -> timedelta |
     fixed = _number(entry.get("token_expires_in_ms"))
     if fixed is not None:
         return timedelta(milliseconds=fixed) if fixed > 0 else None
-    shape = _mapping(entry.get("token_response"))
+    shape = mapping(entry.get("token_response"))
     if shape.get("token_expiration"):
         stated = dig(source, str(shape["token_expiration"]))
         if shape.get("token_expiration_strategy") == "expireAt":
-            return _until(stated, now)
-        return _for(entry, stated)
-    life = _for(entry, source.get("expires_in"))
+            return life_until(stated, now)
+        return life_for(entry, stated)
+    life = life_for(entry, source.get("expires_in"))
     if life is not None:
         return life
-    return _until(source.get("expires_at"), now)
+    return life_until(source.get("expires_at"), now)
 
 
-def _for(entry: Entry, value: object) -> timedelta | None:
+def life_for(entry: Entry, value: object) -> timedelta | None:
+    """A life given as a number in the entry's unit."""
     number = _number(value)
     if number is None or number <= 0:
         return None
@@ -145,7 +180,7 @@ def _for(entry: Entry, value: object) -> timedelta | None:
     return min(timedelta(seconds=min(seconds, 4e9)), _LONGEST_LIFE)
 
 
-def _until(value: object, now: datetime) -> timedelta | None:
+def life_until(value: object, now: datetime) -> timedelta | None:
     """An absolute expiry: epoch seconds or milliseconds, or an ISO date."""
     number = _number(value)
     if number is not None:
