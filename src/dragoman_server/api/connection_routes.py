@@ -127,6 +127,8 @@ def routes(
             raise DragomanError(
                 error.message, status=400, public_code=error.public_code, payload={"connection": shown}
             ) from error
+        except UnknownConnectionError as error:  # deleted elsewhere a moment ago, and still in our cache
+            raise NotFoundError(error.message) from None
         return connection_full(fresh, credential_shape(credential, refresh_token=refresh_token))
 
     @router.get("/connection", include_in_schema=False)
