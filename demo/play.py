@@ -148,8 +148,8 @@ class Play:
         )
         if done.returncode:
             raise RuntimeError(f"dragoman deploy ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        for line in done.stdout.strip().splitlines():
-            self.say(line)
+        for line in done.stdout.splitlines():
+            self.say(line.strip())
 
     def _authorize(self, api: Client) -> None:
         session = api.connect.create_session(

@@ -87,3 +87,7 @@ def test_slots_are_never_over_given_and_never_lost(steps: list[str], limit: int)
         assert slots.in_use(1) == 0
 
     asyncio.run(play())
+
+
+def test_an_upstream_cannot_pass_its_answer_off_as_the_platforms_own_error() -> None:
+    assert forwarded_headers([(b"X-Dragoman-Error", b"true"), (b"X-Other", b"1")], status=500) == [(b"x-other", b"1")]
