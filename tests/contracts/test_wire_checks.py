@@ -64,7 +64,7 @@ def test_check_2_what_the_official_client_always_sends_is_taken(home: Home, api:
 def test_check_3_statuses_are_the_ones_clients_compare(home: Home, api: Api) -> None:
     integration = home.integration()
     connection = home.connection(integration)
-    metadata = {"connection_id": connection, "provider_config_key": integration, "metadata": {}}
+    metadata: dict[str, Any] = {"connection_id": connection, "provider_config_key": integration, "metadata": {}}
     user = {"end_user": {"id": "u"}}
 
     assert api.post("/connections/metadata", metadata).status_code == 201

@@ -14,6 +14,7 @@ AUTHORING = {
     "init": "dragoman.cli.init:init",
     "deploy": "dragoman.cli.deploy:deploy",
     "dryrun": "dragoman.cli.dryrun:dryrun",
+    "import": "dragoman.cli.import_nango:import_",
 }
 """Commands of the light installation, loaded when called: name -> module:attribute."""
 SERVER_COMMANDS = ("up", "serve", "migrate", "keys")
