@@ -22,6 +22,12 @@ UNAVAILABLE: tuple[type[BaseException], ...] = (
 )
 """What a lost or restarting Postgres raises. Doors answer these with 503, loops try again."""
 
+UNSTORABLE_TEXT: tuple[type[BaseException], ...] = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+)
+"""What Postgres raises for a NUL in text or JSON: somebody's input, whichever check it slipped through."""
+
 PostgresError: type[Exception] = asyncpg.PostgresError
 UniqueViolationError: type[Exception] = asyncpg.UniqueViolationError
 ForeignKeyViolationError: type[Exception] = asyncpg.ForeignKeyViolationError

@@ -24,6 +24,13 @@ def configure_logging(*, level: str = "info", pretty: bool | None = None) -> Non
     number = logging.getLevelNamesMapping()[level.upper()]
     if pretty is None:
         pretty = sys.stderr.isatty()
+    _configure(number, pretty=pretty, cache=True)
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+def _configure(level: int, *, pretty: bool, cache: bool) -> None:
+    # Tracebacks as plain text before any renderer sees them: structlog's own, where rich is installed, shows the
+    # local variables of every frame, and those hold tokens.
     renderer: Any = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
@@ -32,8 +39,10 @@ def configure_logging(*, level: str = "info", pretty: bool | None = None) -> Non
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=cache,
     )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+
+
+_configure(logging.INFO, pretty=True, cache=False)  # for commands and tests that never call `configure_logging`

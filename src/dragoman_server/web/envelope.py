@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from dragoman_server.db.database import DatabaseUnavailableError
-from dragoman_server.db.driver import UNAVAILABLE
-from dragoman_server.kit.errors import DragomanError, Issue
+from dragoman_server.db.driver import UNAVAILABLE, UNSTORABLE_TEXT
+from dragoman_server.kit.errors import DragomanError, InvalidInputError, Issue
 from dragoman_server.kit.telemetry import get_logger
 
 log = get_logger("web")
@@ -47,10 +47,26 @@ def render(error: BaseException) -> Rendered:
         extra = getattr(error, "envelope_extra", None)
         body = error_body(error.public_code, error.message, issues=error.issues, payload=error.payload, extra=extra)
         return Rendered(error.status, msgspec.json.encode(body), error.headers)
+    if _is_unstorable_text(error):  # before the outage: the driver calls a value it cannot encode an interface's error
+        message = "Text may not contain NUL characters or lone surrogates."
+        return render(InvalidInputError(message, issues=[Issue("invalid_format", message)]))
     if isinstance(error, UNAVAILABLE):
         log.warning("database_unavailable", error=type(error).__name__)
         return render(DatabaseUnavailableError())
     return render_unexpected(error)
+
+
+def _is_unstorable_text(error: BaseException | None) -> bool:
+    """Whether it is text of the input that nobody can store; the driver hides that behind errors of its own."""
+    for _ in range(4):
+        if error is None:
+            return False
+        if isinstance(error, UNSTORABLE_TEXT):
+            return True
+        if isinstance(error, UnicodeEncodeError):
+            return "surrogates" in error.reason
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def render_unexpected(error: BaseException) -> Rendered:
