@@ -147,5 +147,5 @@ class _Explicit(Settings):
 
 
 def _unknown(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    return "unknown setting" + (f"; did you mean {near[0]}?" if near else "")
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), [k.removeprefix(PREFIX) for k in known], 1)
+    return "unknown setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")
