@@ -310,6 +310,26 @@ async def test_a_reconnect_keeps_the_connection_and_replaces_its_credential(worl
     assert credential.values["access_token"] in world.server.access
 
 
+async def test_a_reconnect_never_brings_a_deleted_connection_back(world: World) -> None:
+    integration = await world.integration()
+    await world.imported(integration, expires_in=3600)
+    headers = await api_key(world)
+    async with browser(world) as client:
+        made = await client.post(
+            "/connect/sessions/reconnect", json={"connection_id": "c1", "integration_id": "acme"}, headers=headers
+        )
+        session = {"connect_session_token": made.json()["data"]["token"]}
+        begun_before = await client.get("/oauth/connect/acme", params=session)
+        back = await consent(world, begun_before.headers["location"])
+        await world.one.parts.connect.delete(world.environment.id, "acme", "c1")
+        finished = await client.get(back)
+        begun_after = await client.get("/oauth/connect/acme", params=session)
+
+    assert finished.status_code == 400
+    assert begun_after.status_code != 302
+    assert await world.one.connections.list(world.environment.id) == []
+
+
 async def test_the_callback_of_its_own_address_accepts_no_other(world: World) -> None:
     integration = await world.integration()
     await world.one.integrations.update(world.environment.id, "acme", custom={"oauth_callback": "own"})

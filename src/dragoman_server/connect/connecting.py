@@ -11,6 +11,7 @@ from dragoman_server.connect.model import CredentialKey
 from dragoman_server.connect.target import Target
 from dragoman_server.connect.verification import Verifier
 from dragoman_server.control.connections import Connections
+from dragoman_server.control.errors import UnknownConnectionError
 from dragoman_server.control.model import Connection, Integration
 from dragoman_server.db import Conn, Database
 from dragoman_server.kit.errors import DragomanError
@@ -87,6 +88,9 @@ class Connecting:
                 end_user=target.owner.end_user,
                 webhook_url_override=target.owner.webhook_url_override,
             )
+            if target.reconnect is not None and connection.id != target.reconnect:
+                # Deleted since the session was made: who may only authorize it again must not bring it back to life.
+                raise UnknownConnectionError(target.connection_id, target.integration.unique_key, status=400)
             key = CredentialKey(target.environment_id, connection.id)
             await self._book.store(conn, key, connection.uuid, credential, buffer=buffer_of(target.provider))
             await self._connections.clear_errors(target.environment_id, connection.id, "auth", conn=conn)

@@ -15,6 +15,7 @@ from dragoman_server.connect.model import ConnectSession, CredentialKey, Session
 from dragoman_server.connect.sessions import Sessions
 from dragoman_server.connect.target import Owner, Target
 from dragoman_server.control.connections import Connections
+from dragoman_server.control.errors import UnknownConnectionError
 from dragoman_server.control.integrations import Integrations
 from dragoman_server.control.model import Connection, EndUser, Integration
 from dragoman_server.db import Conn, Database
@@ -162,6 +163,8 @@ class Connect:
         existing: Connection | None = None
         if session.options.reconnect is not None:
             existing = await self._connections.by_row_id(session.environment_id, session.options.reconnect)
+            if existing is None:
+                raise UnknownConnectionError("(deleted)", unique_key, status=400)
         return targets.of_session(
             session,
             integration,

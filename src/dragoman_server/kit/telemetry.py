@@ -24,7 +24,7 @@ def configure_logging(*, level: str = "info", pretty: bool | None = None) -> Non
     number = logging.getLevelNamesMapping()[level.upper()]
     if pretty is None:
         pretty = sys.stderr.isatty()
-    _configure(number, pretty=pretty, cache=True)
+    _configure(number, pretty=bool(pretty), cache=True)
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
 
 
