@@ -75,6 +75,7 @@ def told(platform: RunningPlatform, third_party: ThirdParty) -> Iterator[Told]:
         again = api.connect.reconnect_session(old["connection_id"], "web-oauth")
         given = {
             "url": platform.url,
+            "key": key,
             "token": session["token"],
             "bare_token": bare["token"],
             "reconnect_token": again["token"],
@@ -126,6 +127,10 @@ def test_check_4_refusals_reach_the_browser_with_a_code_and_a_message(told: Told
 def test_the_popup_ends_with_a_connection_the_api_has(told: Told) -> None:
     assert told.attempts["visited"] == ["/oauth/connect/web-oauth", "/authorize", "/oauth/callback"]
     assert told.connected("oauth")["credentials"]["access_token"].startswith("access-")
+
+
+def test_check_6_what_the_window_hears_of_is_stored_already(told: Told) -> None:
+    assert told.attempts["readable"] == 200
 
 
 def test_check_6_the_popup_goes_nowhere_before_its_socket_has_a_name(told: Told) -> None:

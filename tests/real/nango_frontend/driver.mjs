@@ -1,5 +1,5 @@
 // Connects accounts with the official browser SDK and prints how each attempt ended.
-// Standard input: {url, token, bare_token, reconnect_token}; standard output: one JSON object. Needs --experimental-websocket.
+// Standard input: {url, key, token, bare_token, reconnect_token}; standard output: one JSON object. Needs --experimental-websocket.
 import { readFileSync } from 'node:fs';
 import { installBrowser, lastPopup } from './browser.mjs';
 
@@ -34,6 +34,10 @@ await attempt('unknown_session', () =>
     sdk(`nango_connect_session_${'0'.repeat(64)}`).auth('web-key', { credentials: { apiKey: 'good' } }));
 
 await attempt('oauth', () => sdk(given.token).auth('web-oauth', { detectClosedAuthWindow: true }));
+const made = told.oauth.value?.connectionId;
+told.readable = (await fetch(`${given.url}/connections/${made}?provider_config_key=web-oauth`, {
+    headers: { authorization: `Bearer ${given.key}` },
+})).status;
 told.visited = lastPopup().visited.map((url) => new URL(url).pathname);
 told.named = new URL(lastPopup().visited[0]).searchParams.has('ws_client_id');
 settings.refusing = true;
