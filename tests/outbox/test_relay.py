@@ -14,6 +14,7 @@ from dragoman_server.outbox import (
     Fact,
     FactsFailedError,
     Handler,
+    NotYetError,
     Nudger,
     Relay,
     StoredFact,
@@ -370,3 +371,22 @@ async def test_a_slow_kind_does_not_hold_up_another(database: Database) -> None:
     await running.stop()
     async with asyncio.timeout(5):
         await task
+
+
+async def test_a_fact_that_is_not_due_yet_after_all_comes_back_later_and_not_before(
+    database: Database, database_url: str, move_clock: MoveClock
+) -> None:
+    await commit(database, fact("a"), fact("b"))
+    recorder = Recorder(fails=["a"], error=NotYetError(timedelta(seconds=60)))
+    working = relay(database, recorder)
+
+    await drain(working)
+    await drain(working)
+
+    assert recorder.batches == [2]
+    recorder.fails.clear()
+    await move_clock(database_url, timedelta(seconds=61))
+    await drain(working)
+    assert sorted(recorder.keys()) == ["a", "b"]
+    async with database.connection() as conn:
+        assert await parked(conn, ENV) == []
