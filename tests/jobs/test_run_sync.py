@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from dragoman_server import outbox
 from dragoman_server.control.model import FunctionSpec, Run, Sync
 from dragoman_server.control.tasks import SYNC_QUEUE, SyncPayload, as_payload
 from dragoman_server.db import Database, Invalidations
@@ -96,7 +97,7 @@ async def stage(database: Database, database_url: str) -> Stage:
     integration = await control.integration()
     await control.connect(integration)
     async with database.transaction() as conn:
-        manifest: dict[str, Any] = {"models": {"Issue": {}}}
+        manifest: dict[str, Any] = {"models": {"Issue": {}}, "interval_seconds": 300}
         specs = [FunctionSpec("github", "issues", "sync", manifest)]
         await control.functions.replace_deployment(conn, control.environment.id, DeploymentId("v1"), specs)
         [sync] = await control.syncs.create_missing(conn, control.environment.id)
@@ -241,3 +242,41 @@ async def test_a_late_word_of_a_cancelled_attempt_leaves_a_newer_one_alone(stage
     run = await stage.run_of(task)
     assert run is not None
     assert run.state == "success"
+
+
+async def schedule_facts(stage: Stage) -> int:
+    async with stage.control.database.connection() as conn:
+        return (await outbox.backlog(conn)).get("schedule", (0, 0))[0]
+
+
+async def test_a_schedule_that_outlived_its_sync_is_looked_at_again(stage: Stage) -> None:
+    async with stage.control.database.transaction() as conn:
+        await stage.control.connections.delete(conn, stage.control.environment.id, "github", "c1")
+    before = await schedule_facts(stage)
+
+    assert isinstance(await stage.runner(stage.task()), engine.Cancelled)
+
+    assert await schedule_facts(stage) == before + 1
+
+
+async def test_a_paused_sync_is_not_run_by_a_schedule_out_of_step(stage: Stage) -> None:
+    await stage.control.syncs.set_paused(stage.control.environment.id, [stage.sync.id], paused=True)
+    task = stage.task()
+
+    assert isinstance(await stage.runner(task), engine.Cancelled)
+
+    assert await stage.run_of(task) is None
+    assert await schedule_facts(stage) == 1
+
+
+async def test_a_run_in_progress_goes_on_after_a_pause(stage: Stage) -> None:
+    async def lost(_spec: RunSpec) -> RunOutcome:
+        raise ConnectionResetError
+
+    stage.host.ending = lost
+    task = stage.task()
+    await stage.runner(task)
+    await stage.control.syncs.set_paused(stage.control.environment.id, [stage.sync.id], paused=True)
+    stage.host.ending = well
+
+    assert isinstance(await stage.runner(stage.task(2, task.id)), engine.Succeeded)

@@ -1,5 +1,6 @@
 """Deploy a bundle: what it would change, and the change itself."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,8 @@ class Deploy:
                 public_code="unknown_provider_config",
                 issues=issues,
             )
-        return Planned(deployment_id_of(archive), archive, read, specs)
+        deployment_id = await asyncio.to_thread(deployment_id_of, archive)  # a hash over megabytes
+        return Planned(deployment_id, archive, read, specs)
 
     async def _recompute(self, environment_id: EnvironmentId, planned: Planned, folder: Path) -> None:
         """Refuse a manifest that the code does not bear out: who reads it must know what would run."""

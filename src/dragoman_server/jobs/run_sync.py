@@ -10,6 +10,7 @@ import msgspec
 from dragoman_server import outbox
 from dragoman_server.control import Connections, Runs, Syncs
 from dragoman_server.control.model import Connection, Run, RunEnd, RunStart, RunState, Sync, declared_models
+from dragoman_server.control.syncs import is_scheduled
 from dragoman_server.control.tasks import environment_of, read_sync
 from dragoman_server.db import Conn, Database
 from dragoman_server.db.driver import UNAVAILABLE
@@ -89,9 +90,13 @@ class SyncRunner:
         payload = read_sync(task.payload)
         environment_id = environment_of(payload)
         sync = await through_outage(lambda: self._syncs.get(environment_id, SyncId(payload.sync_id)))
-        if sync is None:
-            return engine.Cancelled()  # the connection or the function was deleted after the task was queued
         earlier = await through_outage(lambda: self._runs.get(environment_id, RunId(task.id)))
+        unwanted = sync is None or (payload.cause == "schedule" and earlier is None and not is_scheduled(sync))
+        if sync is None or unwanted:
+            # Deleted or paused after the task was queued, or the schedule is out of step: a late hand may have put it
+            # there. Whoever keeps schedules looks once more, so that it does not come back for ever.
+            await through_outage(lambda: self._ask_to_bring_in_step(environment_id, SyncId(payload.sync_id)))
+            return engine.Cancelled()
         if earlier is not None and earlier.state != "running":
             return _told_already(earlier)  # committed by an attempt that could not tell the engine anymore
         operation = self._operation(environment_id, sync, task, earlier)
@@ -118,6 +123,11 @@ class SyncRunner:
             operation.finish("failed", {"type": told["code"], "message": told["message"]})
             log.warning("sync_run_failed", run_id=str(task.id), error=type(error).__name__, exc_info=error)
             return engine.Failed(told)
+
+    async def _ask_to_bring_in_step(self, environment_id: EnvironmentId, sync_id: SyncId) -> None:
+        fact = outbox.Fact("schedule", environment_id, str(sync_id), {"v": 1, "sync_id": str(sync_id)})
+        async with self._database.transaction() as conn:
+            await outbox.put(conn, [fact])
 
     async def cancelled(self, task: engine.ClaimedTask) -> None:
         """The engine has the task as cancelled: close what is written about it."""
