@@ -16,6 +16,8 @@ from dragoman_server.simulator.tokens import Minted
 if TYPE_CHECKING:
     from dragoman_server.simulator.world import World
 
+ANY_CLIENT = "*"
+"""Some vendors know the client by its secret alone."""
 _MODES = {AuthMode.OAUTH2, AuthMode.OAUTH2_CC}
 """Modes whose token endpoint is played here."""
 
@@ -61,7 +63,8 @@ def _client(provider: Provider, request: Received, fields: Mapping[str, str]) ->
     custom = {name.lower(): str(value) for name, value in stated.items()}
     if "authorization" in custom:
         found = values_in(custom["authorization"], header) or {}
-        return found.get("clientId", ""), found.get("clientSecret", found.get("clientId", ""))
+        secret = found.get("clientSecret", found.get("clientId", ""))
+        return found.get("clientId") or fields.get("client_id") or (ANY_CLIENT if secret else ""), secret
     style = provider.get("token_request_auth_method")
     if style == "custom":
         return fields.get("username", ""), fields.get("password", "")
@@ -97,7 +100,7 @@ def _redeem(world: "World", provider: Provider, fields: Mapping[str, str], clien
     if code.family in world.used_codes:
         world.dead_families.add(code.family)
         raise RefusedError(400, "invalid_grant", "The code was used already; what it gave is revoked.")
-    if code.client != client or code.redirect_uri != fields.get("redirect_uri"):
+    if client not in {code.client, ANY_CLIENT} or code.redirect_uri != fields.get("redirect_uri"):
         raise RefusedError(400, "invalid_grant", "The code was given to another client or redirect URI.")
     if code.challenge != _challenge(fields.get("code_verifier")):
         raise RefusedError(400, "invalid_grant", "The code verifier does not fit the challenge.")
@@ -115,7 +118,7 @@ def _refresh(world: "World", provider: Provider, fields: Mapping[str, str], clie
         extra = {k: v for k, v in stated.items() if k != "grant_type"}
     _check_params(extra, fields, "refresh_token")
     old = world.read_token(fields["refresh_token"], "refresh", provider)
-    if old.client != client:
+    if client not in {old.client, ANY_CLIENT}:
         raise RefusedError(400, "invalid_grant", "The refresh token was given to another client.")
     if old.number < world.newest_refresh.get(old.family, old.number):
         world.dead_families.add(old.family)
