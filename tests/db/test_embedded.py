@@ -30,14 +30,16 @@ def test_locks_that_name_a_living_process_of_another_kind_do_not_keep_it_from_st
     owner = (folder / "pg/data").stat().st_uid
     identity = {"user": owner} if os.geteuid() == 0 else {}
     with subprocess.Popen(["sleep", "100"], cwd="/", **identity) as stranger:  # type: ignore[call-overload]  # user=
-        leave_locks(folder, stranger.pid)
         second = EmbeddedPostgres(folder / "pg")
-        second.start()
+        try:
+            leave_locks(folder, stranger.pid)
+            second.start()
 
-        assert second.alive()
-        assert stranger.poll() is None, "nobody else's process is ended for it"
-        stranger.kill()
-        second.stop()
+            assert second.alive()
+            assert stranger.poll() is None, "nobody else's process is ended for it"
+        finally:
+            stranger.kill()
+            second.stop()
 
 
 def leave_locks(folder: Path, pid: int) -> None:
