@@ -17,6 +17,7 @@ from dragoman_server.db import Database
 from dragoman_server.web.asgi import Message
 from dragoman_server.web.errors import RateLimitedError
 
+NO_URL = "postgresql://127.0.0.1/nobody-asks-it"
 SUCCESS = Outcome(None, "The account is connected.", "github", "c-1")
 
 
@@ -61,6 +62,11 @@ async def running(database: Database, url: str, **options: Any) -> AsyncGenerato
         await popups.stop()
 
 
+def alone(**options: Any) -> Popups:
+    """Sockets of a process that neither hears nor tells."""
+    return Popups(database=Database(NO_URL), listen_url=NO_URL, **options)
+
+
 def to(socket: Socket, outcome: Outcome = SUCCESS) -> Outcome:
     return Outcome(outcome.error_type, outcome.message, outcome.integration, outcome.connection_id, socket.name)
 
@@ -95,18 +101,16 @@ async def test_check_6_a_late_socket_gets_nothing(database: Database, database_u
             assert late.sent.empty()
 
 
-async def test_every_socket_has_a_name_nobody_guesses(database: Database, database_url: str) -> None:
-    popups = Popups(database=database, listen_url=database_url)
+async def test_every_socket_has_a_name_nobody_guesses() -> None:
+    popups = alone()
 
     async with opened(popups) as one, opened(popups) as other:
         assert one.name != other.name
         assert len(one.name) == 64
 
 
-async def test_a_full_process_refuses_one_more_and_forgets_those_that_leave(
-    database: Database, database_url: str
-) -> None:
-    popups = Popups(database=database, listen_url=database_url, most=1)
+async def test_a_full_process_refuses_one_more_and_forgets_those_that_leave() -> None:
+    popups = alone(most=1)
     refused = Socket()
     await refused.says.put({"type": "websocket.connect"})
 
@@ -118,29 +122,27 @@ async def test_a_full_process_refuses_one_more_and_forgets_those_that_leave(
         pass
 
 
-async def test_a_socket_ends_with_its_life(database: Database, database_url: str) -> None:
-    popups = Popups(database=database, listen_url=database_url, life_seconds=0.01)
+async def test_a_socket_ends_with_its_life() -> None:
+    popups = alone(life_seconds=0.01)
 
     async with opened(popups) as socket:
         assert await socket.next() == {"type": "websocket.close", "code": 1000}
 
 
-@pytest.mark.parametrize("name", [None, "", "x" * 101, "\0", "ü'\"; --"])
-async def test_a_name_nobody_has_is_told_to_nobody(database: Database, database_url: str, name: str | None) -> None:
+async def test_a_name_nobody_has_is_told_to_nobody(database: Database, database_url: str) -> None:
     popups = Popups(database=database, listen_url=database_url)
 
-    await popups.tell(Outcome(None, "x", "github", "c-1", name))
+    for name in (None, "", "x" * 101, "\0", "ü'\"; --"):
+        await popups.tell(Outcome(None, "x", "github", "c-1", name))
 
 
 @pytest.mark.parametrize(("path", "tired"), [("/elsewhere", False), ("/", True)])
-async def test_a_socket_elsewhere_or_of_a_caller_over_the_limit_is_refused(
-    database: Database, database_url: str, path: str, *, tired: bool
-) -> None:
+async def test_a_socket_elsewhere_or_of_a_caller_over_the_limit_is_refused(path: str, *, tired: bool) -> None:
     def count(scope: Mapping[str, Any]) -> None:
         if tired:
             raise RateLimitedError(method=scope["method"], path=scope["path"], retry_after=1)
 
-    door = PopupDoor(rest=never, popups=Popups(database=database, listen_url=database_url), count=count)
+    door = PopupDoor(rest=never, popups=alone(), count=count)
     socket = Socket()
     await socket.says.put({"type": "websocket.connect"})
 
