@@ -183,6 +183,9 @@ def story(hub: Hub) -> Iterator[Story]:
             poll_until(lambda: receiver.of("sync"), "the first sync runs by itself")
             told.first = told.changes()
             yield told
+    except BaseException:
+        print(platform.output()[-6000:])  # what went wrong is there
+        raise
     finally:
         platform.stop()
         remove_data_dir(folder)
