@@ -33,5 +33,5 @@ def described() -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     parts: dict[str, Any] = {name: Nobody() for name in Doors.__dataclass_fields__}
     app = build_api(Doors(**(parts | {"edition": "full"})), Nobody())  # type: ignore[arg-type]
     found = list(api_routes(app.routes))
-    every = {(m, r.path) for r in found for m in r.methods}
-    return every, {(m, r.path.replace(":path}", "}")) for r in found for m in r.methods if r.include_in_schema}
+    every = {(m, r.path) for r in found for m in (r.methods or ())}
+    return every, {(m, r.path.replace(":path}", "}")) for r in found for m in (r.methods or ()) if r.include_in_schema}

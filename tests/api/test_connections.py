@@ -1,5 +1,7 @@
 """/connections on the running platform: shapes, refusals by route, metadata, credentials, isolation."""
 
+from typing import Any
+
 import pytest
 
 from tests.api.calls import Api, Home, fresh, headers_of, places, refusal
@@ -150,8 +152,8 @@ def test_what_a_route_answers_for_an_unknown_connection_or_integration(
         headers = headers_of(*where) if where else {}
         return refusal(api(method, path, body or None, headers=headers))
 
-    gone = {"provider_config_key": integration, "connection_id": NOBODY}
-    lost = {"provider_config_key": NOBODY, "connection_id": connection}
+    gone: dict[str, Any] = {"provider_config_key": integration, "connection_id": NOBODY}
+    lost: dict[str, Any] = {"provider_config_key": NOBODY, "connection_id": connection}
     no_connection, no_integration = (integration, NOBODY), (NOBODY, connection)
 
     assert ask("GET", path_of(NOBODY, integration)) == (404, "not_found")
@@ -182,7 +184,7 @@ def test_what_a_route_answers_for_an_unknown_connection_or_integration(
     assert ask("POST", "/action/trigger", (integration, connection), action_name="x") == (404, "not_found")
     assert ask("GET", "/proxy/x", no_connection) == (400, "server_error")
     assert ask("GET", "/proxy/x", no_integration) == (404, "unknown_provider_config")
-    reconnect = {"connection_id": NOBODY, "integration_id": integration}
+    reconnect: dict[str, Any] = {"connection_id": NOBODY, "integration_id": integration}
     assert ask("POST", "/connect/sessions/reconnect", **reconnect) == (400, "invalid_body")
 
 

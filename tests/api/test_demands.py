@@ -8,7 +8,7 @@ import pytest
 from dragoman_server.api.demands import DEMANDS, HOT
 from dragoman_server.api.proxy_headers import PARSERS, REQUIRED
 from dragoman_server.api.proxy_openapi import METHODS
-from dragoman_server.api.records_door import _SINGLE as RECORDS_QUERY
+from dragoman_server.api.records_door import _SINGLE as RECORDS_QUERY  # pyright: ignore[reportPrivateUsage]  # what it parses is the claim
 from dragoman_server.control.scopes import ALL_SCOPES
 from dragoman_server.web.authenticate import Demand
 from tests.api.calls import Api, Home, refusal

@@ -10,6 +10,7 @@ import pytest
 from tests.api.calls import Api, Home, fresh, headers_of, places, refusal
 from tests.support.platform import clean_environment, poll_until
 
+pytestmark = pytest.mark.xdist_group("functions")  # one platform or project for all of them
 FUNCTIONS = '''
 from pydantic import BaseModel
 from dragoman import ActionContext, ActionError, SyncContext, action, sync

@@ -4,9 +4,9 @@ The seed is `SEED` and is printed; set `FUZZ_SEED` and `FUZZ_EXAMPLES` to look f
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -22,8 +22,9 @@ from tests.api.describing import described
 from tests.support.platform import RunningPlatform, make_data_dir, remove_data_dir, start_platform
 from tests.support.third_party import PROVIDERS, ThirdParty
 
+pytestmark = pytest.mark.xdist_group("fuzz")  # one platform or project for all of them
 SEED = int(os.environ.get("FUZZ_SEED", "20260801"))
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 UNAVAILABLE = {("get", "/ready")}
 PAGES = ("/oauth/connect",)
 """Routes for browsers: their refusals are pages."""
@@ -44,9 +45,7 @@ class Fuzzed:
         self.key_integration = self.home.integration("tp-key")
         session = self.home.session(self.integration, self.key_integration)
         self.tokens = {"key": self.home.api.key, "account": self.home.account.key, "session": session.key}
-        self.kept = set(platform.credentials["environments"]) and {
-            e["id"] for e in platform.credentials["environments"].values()
-        } | {self.home.id}
+        self.kept = {e["id"] for e in platform.credentials["environments"].values()} | {self.home.id}
 
     def token(self, method: str, path: str) -> str | None:
         demands = {(m.lower(), p.replace(":path}", "}")): d for (m, p), d in {**DEMANDS, **HOT}.items()}
@@ -66,19 +65,15 @@ class Fuzzed:
 
     def aim(self, case: Any, hit: bool) -> None:
         """Put names of things that exist where the case has invented ones; spare what the fuzzing itself needs."""
-        for values in (case.path_parameters, case.query, case.headers, case.body):
-            if not isinstance(values, dict) or not hit:
+        for part in (case.path_parameters, case.query, case.headers, case.body):
+            if not isinstance(part, MutableMapping):
                 continue
+            values = cast("MutableMapping[str, Any]", part)
             for name in list(values):
-                found = self.known(name)
+                found = self.known(name) if hit else None
                 if found is not None and isinstance(values[name], str):
                     values[name] = found
-        for values in (case.path_parameters, case.body):
-            if (
-                isinstance(values, dict)
-                and "environment_id" in values
-                and str(values["environment_id"]) in map(str, self.kept)
-            ):
+            if str(values.get("environment_id")) in map(str, self.kept):
                 values["environment_id"] = 2**30
 
 
@@ -102,20 +97,23 @@ def judge(method: str, path: str, answer: httpx.Response, told: Callable[[], str
     if answer.text == "Invalid HTTP request received.":
         return  # an address of more than 64 KiB does not reach us: the HTTP server refuses it
     try:
-        error = answer.json().get("error")
+        told_to_caller: dict[str, Any] = answer.json()
     except ValueError:
-        raise AssertionError(told()) from None
+        assert path.startswith("/proxy"), told()  # what the upstream said, as it said it
+        return
+    error: Any = told_to_caller.get("error")
     assert isinstance(error, dict), told()
-    assert isinstance(error.get("code"), str), told()
-    assert isinstance(error.get("message"), str), told()
-    for issue in error.get("errors", ()):
+    envelope = cast("dict[str, Any]", error)
+    assert isinstance(envelope.get("code"), str), told()
+    assert isinstance(envelope.get("message"), str), told()
+    for issue in envelope.get("errors", ()):
         assert {"code", "message", "path"} <= set(issue), told()
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["allowed", "forbidden"])
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_nothing_ends_in_a_500(fuzzed: Fuzzed, method: str, path: str, mode: GenerationMode) -> None:
-    operation = fuzzed.schema[path][method.upper()]
+    operation = cast("Any", fuzzed.schema[path][method.upper()])
     token = fuzzed.token(method, path)
     print(f"FUZZ_SEED={SEED} FUZZ_EXAMPLES={EXAMPLES}")
 
@@ -125,7 +123,7 @@ def test_nothing_ends_in_a_500(fuzzed: Fuzzed, method: str, path: str, mode: Gen
         deadline=None,
         database=None,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(case=operation.as_strategy(generation_mode=mode), hit=st.booleans())
     def run(case: Any, hit: bool) -> None:

@@ -1,7 +1,6 @@
 """Making databases ready: idempotent, clear when it may not, and a first account that no crash can lose."""
 
 import json
-import os
 import stat
 import uuid
 from collections.abc import AsyncIterator
@@ -131,7 +130,7 @@ async def test_a_crash_after_the_commit_keeps_the_keys(databases: Databases, tmp
     folder = DataFolder(tmp_path)
     await bootstrap(databases, folder, url="http://x")
     told = folder.credentials.read_text()
-    os.rename(folder.credentials, folder.credentials.with_name("credentials.pending.json"))
+    folder.credentials.rename(folder.credentials.with_name("credentials.pending.json"))
 
     assert await bootstrap(databases, folder, url="http://x") is False
     assert folder.credentials.read_text() == told

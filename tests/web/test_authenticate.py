@@ -1,7 +1,7 @@
 """Who is let in, who is told what, and what it costs to guess."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -27,11 +27,17 @@ class Session:
     account_id = AccountId(1)
 
 
-def key(kind: str, environment: int | None, scopes: set[str]) -> ApiKey:
+def key(kind: Literal["environment", "account"], environment: int | None, scopes: set[str]) -> ApiKey:
     return ApiKey(
-        id=1, kind=kind, account_id=AccountId(1), environment_id=environment and EnvironmentId(environment),
-        display_name="k", scopes=frozenset(scopes), last_used_at=None, created_at=NOW,
-    )  # type: ignore[arg-type]  # fmt: skip
+        id=1,
+        kind=kind,
+        account_id=AccountId(1),
+        environment_id=None if environment is None else EnvironmentId(environment),
+        display_name="k",
+        scopes=frozenset(scopes),
+        last_used_at=None,
+        created_at=NOW,
+    )
 
 
 def made(scopes: set[str] | None = None, *, per_minute: int = 100, clock: ManualClock | None = None) -> Authenticator:
