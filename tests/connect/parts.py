@@ -21,6 +21,7 @@ from dragoman_server.connect.sessions import Sessions
 from dragoman_server.connect.spill import Spill
 from dragoman_server.connect.verification import Verifier
 from dragoman_server.control.connections import Connections
+from dragoman_server.control.environments import Environments
 from dragoman_server.control.integrations import Integrations
 from dragoman_server.db import Conn, Database, Invalidations
 from dragoman_server.egress.client import EgressClient
@@ -128,6 +129,7 @@ def assemble(
             exchange=exchange,
             connecting=connecting,
             logs=logs,
+            environments=Environments(database=database, vault=vault, invalidations=invalidations),
             public_url=public_url,
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),

@@ -6,18 +6,19 @@ of their own besides the SameSite cookie. Works without JavaScript.
 
 import hmac
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Request, Response
 
 from dragoman_server.api.connect_routes import bind, page_response
 from dragoman_server.connect import pages
-from dragoman_server.connect.authorize import Asking
+from dragoman_server.connect.authorize import REDIRECTING, Asking
 from dragoman_server.connect.model import ConnectSession
 from dragoman_server.connect.service import Connect
 from dragoman_server.control.model import Integration
 from dragoman_server.kit.errors import DragomanError
-from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.providers.model import Provider
 from dragoman_server.web.authenticate import SESSION_PREFIX
 
 COOKIE = "dragoman_connect"
@@ -109,8 +110,11 @@ class _ConnectPage:
         self, session: ConnectSession, integration: Integration, provider: Provider, typed: Mapping[str, str]
     ) -> Response:
         params = {k.removeprefix("config."): v for k, v in typed.items() if k.startswith("config.") and v}
-        values = {k.removeprefix("cred."): v for k, v in typed.items() if k.startswith("cred.") and v}
-        if provider.auth_mode is AuthMode.OAUTH2:
+        values: dict[str, Any] = {k.removeprefix("cred."): v for k, v in typed.items() if k.startswith("cred.") and v}
+        once = {k.removeprefix("once."): v for k, v in typed.items() if k.startswith("once.") and v}
+        if once:
+            values["assertionOption"] = once
+        if provider.auth_mode in REDIRECTING:
             asking = Asking(authorization_params={}, user_scopes=(), client_override={}, page=True)
             begun = await self._connect.begin_oauth(session, integration.unique_key, params, asking)
             response = page_response(pages.leave(integration, provider, begun.url))

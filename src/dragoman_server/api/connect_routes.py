@@ -3,10 +3,12 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, cast
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
+from dragoman_server.api import connect_modes
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
 from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.api.shapes import wire_time
@@ -20,7 +22,7 @@ from dragoman_server.connect.service import Connect
 from dragoman_server.control import Connections
 from dragoman_server.control.model import EndUser, Organization
 from dragoman_server.control.rules import check_end_user, normalize_tags, require
-from dragoman_server.kit.errors import DragomanError
+from dragoman_server.kit.errors import DragomanError, NotFoundError
 from dragoman_server.kit.ids import AccountId, EnvironmentId
 from dragoman_server.kit.secret import Secret
 from dragoman_server.providers.model import AuthMode
@@ -34,6 +36,7 @@ _BRACKETED = re.compile(r"^(params|authorization_params|credentials)\[([^\[\]]{1
 _PLAIN_KEYS = frozenset(
     {"connect_session_token", "user_scope", "hmac", "ws_client_id", "connection_id", "installation", "public_key"}
 )
+_BROUGHT = "oauth_refresh_token_override"
 _OVERRIDES = {"oauth_client_id_override": "client_id", "oauth_client_secret_override": "client_secret"}
 THEME: Mapping[str, Any] = {
     "theme": {"light": {"primary": "#2456c7"}, "dark": {"primary": "#7ea2f5"}},
@@ -156,6 +159,12 @@ def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcom
             opener=request.headers.get("referer"),
         )
         try:
+            brought = given["credentials"].get(_BROUGHT)
+            if brought:
+                made = await connect.use_refresh_token(session, unique_key, given["params"], asking, brought)
+                outcome = connected_outcome(made, asking.ws_client_id)
+                await tell(outcome)
+                return page_response(pages.callback(outcome))
             begun = await connect.begin_oauth(session, unique_key, given["params"], asking)
         except DragomanError as error:
             outcome = Outcome(error.public_code, error.message, unique_key, ws_client_id=asking.ws_client_id)
@@ -167,11 +176,21 @@ def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcom
 
     @router.get("/oauth/callback", summary="Where providers send the browser back", include_in_schema=False)
     @router.get("/oauth/callback/{integration}", include_in_schema=False)
+    @router.get("/app-auth/connect", include_in_schema=False)
     async def callback(request: Request) -> Response:
         path = request.url.path
         outcome = await connect.finish_oauth(dict(request.query_params), request.cookies, path=path)
         await tell(outcome)
         return page_response(pages.callback(outcome))
+
+    @router.get(
+        "/oauth/client-metadata/{environment_uuid}/{unique_key}", summary="The client id metadata of an integration"
+    )
+    async def client_metadata(environment_uuid: UUID, unique_key: str) -> Json:
+        found = await connect.client_metadata(environment_uuid, unique_key)
+        if found is None:
+            raise NotFoundError("There is no such client.")
+        return Json(found, headers={"Cache-Control": "public, max-age=300"})
 
     async def enter(request: Request, unique_key: str, mode: AuthMode, values: Mapping[str, Any]) -> Json:
         given = _read_query(request)
@@ -200,6 +219,7 @@ def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcom
     async def unauthenticated(request: Request, unique_key: str, body: Nothing | None = None) -> Json:  # noqa: ARG001
         return await enter(request, unique_key, AuthMode.NONE, {})
 
+    connect_modes.add_routes(router, enter)
     return router
 
 
@@ -213,6 +233,17 @@ def bind(response: Response, begun: Begun, connect: Connect) -> None:
         secure=connect.public_url.startswith("https://"),
         httponly=True,
         samesite="lax",
+    )
+
+
+def connected_outcome(connected: Connected, ws_client_id: str | None) -> Outcome:
+    """What the popup and its opener are told of a connection made without leaving."""
+    return Outcome(
+        None,
+        "The account is connected.",
+        connected.integration.unique_key,
+        connected.connection.connection_id,
+        ws_client_id=ws_client_id,
     )
 
 
@@ -306,12 +337,13 @@ def _end_user(options: SessionOptions) -> dict[str, Any] | None:
 
 
 def _connected(connected: Connected) -> Json:
-    return Json(
-        {
-            "connectionId": connected.connection.connection_id,
-            "providerConfigKey": connected.integration.unique_key,
-        }
-    )
+    shape: dict[str, Any] = {
+        "connectionId": connected.connection.connection_id,
+        "providerConfigKey": connected.integration.unique_key,
+    }
+    if connected.connection.connection_config.get("pending") is True:
+        shape["isPending"] = True
+    return Json(shape)
 
 
 def _read_query(request: Request) -> dict[str, dict[str, str]]:

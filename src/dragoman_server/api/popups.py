@@ -138,7 +138,7 @@ def message_of(outcome: Outcome) -> dict[str, Any]:
     """An outcome as the browser's SDK reads it."""
     about = {"provider_config_key": outcome.integration, "connection_id": outcome.connection_id}
     if outcome.ok:
-        return {"message_type": "success", **about, "is_pending": False}
+        return {"message_type": "success", **about, "is_pending": outcome.waiting}
     description = outcome.message[:LONGEST_MESSAGE]
     return {"message_type": "error", **about, "error_type": outcome.error_type, "error_desc": description}
 

@@ -219,6 +219,7 @@ async def _connect_parts(
             exchange=exchange,
             connecting=connecting,
             logs=logs,
+            environments=environments,
             public_url=config["public_url"],
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
@@ -259,6 +260,7 @@ async def _connect_parts(
     report = ReportAction(database=database, connections=connections, runs=runs, engine=engine, logs=logs)
     deploy = Deploy(
         database=database,
+        environments=environments,
         integrations=integrations,
         connections=connections,
         functions=functions,

@@ -1,7 +1,9 @@
 """Sends what grants built, through the guarded egress, under one total deadline; logs it without its secrets."""
 
 import asyncio
+from collections.abc import Generator
 from datetime import datetime
+from typing import TypeVar
 
 from dragoman_server.connect.grants.model import Entry, Flow, HttpAnswer, TokenAnswer, TokenRefusal, TokenRequest
 from dragoman_server.connect.grants.token_response import parse
@@ -11,6 +13,7 @@ from dragoman_server.kit.errors import DragomanError
 from dragoman_server.logs.operation import Operation
 
 ANSWER_LIMIT = 1024 * 1024
+T = TypeVar("T")
 
 
 class Exchange:
@@ -37,7 +40,9 @@ class Exchange:
 
         return await self.follow(flow(), seconds=seconds, operation=operation)
 
-    async def follow(self, flow: Flow, *, seconds: float, operation: Operation | None) -> TokenAnswer | TokenRefusal:
+    async def follow(
+        self, flow: Generator[TokenRequest, HttpAnswer, T], *, seconds: float, operation: Operation | None
+    ) -> T:
         """Make a flow's calls; return what it ends with. Raises what a call or the flow raises."""
         ends = asyncio.get_running_loop().time() + seconds
         try:
@@ -55,7 +60,7 @@ class Exchange:
                 _log(operation, request, answer.status, None, failed=answer.status >= 400)
                 request = following
         except StopIteration as done:
-            found: TokenAnswer | TokenRefusal = done.value
+            found: T = done.value
         if operation is not None and isinstance(found, TokenAnswer):
             secrets = [found.access_token, found.refresh_token, *found.fields.values()]
             operation.hide([s for s in secrets if isinstance(s, str) and s])

@@ -43,6 +43,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     ws_client_id: str | None
     opener_origin: str | None
     page: bool
+    memory: dict[str, Any] = {}  # a fresh one for each: msgspec copies it
 
     def __repr__(self) -> str:
         return f"Pending(integration={self.integration!r})"
@@ -66,9 +67,13 @@ class Handshakes:
         self._database = database
         self._vault = vault
 
-    async def begin(self, pending: Pending) -> tuple[str, str, str]:
-        """Store it; return (state, cookie name, cookie value)."""
-        state, browser = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    def mint(self) -> str:
+        """Return a fresh state of 256 random bits."""
+        return secrets.token_urlsafe(32)
+
+    async def begin(self, pending: Pending, state: str) -> tuple[str, str]:
+        """Store it under a minted state; return (cookie name, cookie value)."""
+        browser = secrets.token_urlsafe(32)
         environment_id = EnvironmentId(pending.environment_id)
         state_hash = self._vault.lookup_hash(f"state:{state}")
         sealer = await self._vault.sealer(environment_id, STATE_PURPOSE)
@@ -83,7 +88,7 @@ class Handshakes:
                 data_key_id=data_key_of(sealed),
                 life=LIFE,
             )
-        return state, self.cookie_name(state), browser
+        return self.cookie_name(state), browser
 
     def cookie_name(self, state: str) -> str:
         """One cookie per authorization, so that several windows do not disturb each other."""

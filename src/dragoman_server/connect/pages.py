@@ -13,7 +13,7 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from dragoman_server.connect.authorize import Outcome
+from dragoman_server.connect.authorize import REDIRECTING, Outcome
 from dragoman_server.connect.model import ConnectSession
 from dragoman_server.control.model import Integration
 from dragoman_server.providers.model import AuthMode, Field, Provider
@@ -25,6 +25,7 @@ _TEMPLATES = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
 )
+_USER = (Field("username", title="User name"), Field("password", title="Password", secret=True))
 _TYPED: Mapping[AuthMode, Sequence[Field]] = {
     AuthMode.API_KEY: (Field("apiKey", title="API key", secret=True),),
     AuthMode.BASIC: (
@@ -35,8 +36,28 @@ _TYPED: Mapping[AuthMode, Sequence[Field]] = {
         Field("client_id", title="Client ID"),
         Field("client_secret", title="Client secret", secret=True),
     ),
+    AuthMode.TBA: (
+        Field("token_id", title="Token ID", secret=True),
+        Field("token_secret", title="Token secret", secret=True),
+    ),
+    AuthMode.BILL: (
+        *_USER,
+        Field("organization_id", title="Organization ID"),
+        Field("dev_key", title="Developer key", secret=True),
+    ),
+    AuthMode.SIGNATURE: _USER,
+    AuthMode.AWS_SIGV4: (
+        Field("role_arn", title="Role ARN", example="arn:aws:iam::123456789012:role/dragoman"),
+        Field("region", title="Region", example="eu-central-1", optional=True),
+    ),
 }
-SUPPORTED = frozenset({AuthMode.OAUTH2, AuthMode.NONE, *_TYPED})
+_DECLARED = frozenset({AuthMode.TWO_STEP, AuthMode.JWT})
+"""Modes whose fields the entry alone declares."""
+SUPPORTED = frozenset({AuthMode.NONE, *REDIRECTING, *_TYPED, *_DECLARED})
+_MTLS = (
+    Field("client_certificate", title="Client certificate (PEM)"),
+    Field("client_private_key", title="Private key (PEM)", secret=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +96,7 @@ def form(
         action=form_path(integration.unique_key),
         form_token=form_token,
         fields=[_input(kind, spec, typed or {}, docs) for kind, spec in asked_fields(session, integration, provider)],
-        redirects=provider.auth_mode is AuthMode.OAUTH2,
+        redirects=provider.auth_mode in REDIRECTING,
         back=BASE if several else None,
     )
 
@@ -119,8 +140,18 @@ def asked_fields(session: ConnectSession, integration: Integration, provider: Pr
     """Return (`config` or `cred`, field) for all a person fills in; what the session presets is not asked."""
     preset: Mapping[str, Any] = session.defaults(integration.unique_key).get("connection_config") or {}
     config = [("config", f) for f in provider.connection_config.values() if f.asked and f.name not in preset]
-    typed = _TYPED.get(provider.auth_mode, ())
-    return config + [("cred", _described(provider, spec)) for spec in typed]
+    if provider.auth_mode in _DECLARED:
+        options: Mapping[str, Mapping[str, Any]] = provider.get("assertion_option") or {}
+        once = [Field.read(k, v) for k, v in options.items()]
+        own = [f for f in provider.credentials.values() if f.asked]
+        return [*config, *(("cred", f) for f in own), *(("once", f) for f in once if f.asked)]
+    typed = [_described(provider, spec) for spec in _TYPED.get(provider.auth_mode, ())]
+    if provider.auth_mode is AuthMode.OAUTH2_CC:
+        if provider.get("require_client_certificate"):
+            typed += _MTLS
+        elif provider.get("token_request_auth_method") == "private_key_jwt":
+            typed = [typed[0], Field("client_private_key", title="Private key (PEM or JWK)", secret=True)]
+    return config + [("cred", spec) for spec in typed]
 
 
 def name_of(integration: Integration, provider: Provider) -> str:
@@ -167,6 +198,7 @@ def _input(kind: str, spec: Field, typed: Mapping[str, str], docs: str | None) -
         "prefix": spec.prefix,
         "suffix": spec.suffix,
         "choices": list(spec.enum),
+        "lines": any(word in spec.name.lower() for word in ("private_key", "privatekey", "certificate", "pem")),
     }
 
 

@@ -83,9 +83,24 @@ class Connect:
     ) -> Begun:
         """Return where the browser goes and the cookie that ties the way back to it."""
         target = await self._target(session, unique_key, params)
+        return await self._authorize.begin(target, self._preset(session, unique_key, asking))
+
+    async def use_refresh_token(
+        self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking, token: str
+    ) -> Connected:
+        """Connect with a refresh token that is brought along; raise with nothing stored when it does not work."""
+        target = await self._target(session, unique_key, params)
+        return await self._authorize.use_refresh_token(target, self._preset(session, unique_key, asking), token)
+
+    async def client_metadata(self, environment_uuid: UUID, unique_key: str) -> dict[str, object] | None:
+        """Return the client id metadata document that stands for an integration at authorization servers."""
+        return await self._authorize.client_metadata(environment_uuid, unique_key)
+
+    def _preset(self, session: ConnectSession, unique_key: str, asking: Asking) -> Asking:
+        """The session's presets win over what the browser adds."""
         preset: Mapping[str, str] = session.defaults(unique_key).get("authorization_params") or {}
         scopes = session.defaults(unique_key).get("user_scopes")
-        asking = Asking(
+        return Asking(
             authorization_params={**asking.authorization_params, **preset},
             user_scopes=targets.split_scopes(str(scopes)) if scopes else asking.user_scopes,
             client_override=asking.client_override,
@@ -93,7 +108,6 @@ class Connect:
             opener=asking.opener,
             page=asking.page,
         )
-        return await self._authorize.begin(target, asking)
 
     async def finish_oauth(
         self, query: Mapping[str, str], cookies: Mapping[str, str], *, path: str = CALLBACK_PATH

@@ -15,7 +15,16 @@ from dragoman_server.providers.scope import RequestScope
 from dragoman_server.providers.verification import VerificationCall, verification_calls
 
 SECONDS = 15.0
-_CONSENTED = frozenset({AuthMode.OAUTH2})
+_CONSENTED = frozenset(
+    {
+        AuthMode.OAUTH2,
+        AuthMode.OAUTH1,
+        AuthMode.APP,
+        AuthMode.CUSTOM,
+        AuthMode.MCP_OAUTH2,
+        AuthMode.MCP_OAUTH2_GENERIC,
+    }
+)
 """Here the provider itself just issued the token: only a plain 401 speaks against it (403 is mostly about scopes)."""
 
 

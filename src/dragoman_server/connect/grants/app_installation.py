@@ -72,7 +72,22 @@ def grant_text(values: Mapping[str, Any]) -> str:
     return f"app\0{values.get('app_id', '')}\0{values.get('installation_id', '')}"
 
 
-def both(need: Need) -> Flow:
+def changed_at(need: Need) -> Generator[TokenRequest, HttpAnswer, datetime | None]:
+    """Return when the installation was made or last changed, where the entry says where to ask; else None."""
+    url = need.entry.get("installation_url")
+    if not url:
+        return None
+    config = {**need.connection_config, "installation_id": need.values["installation_id"]}
+    where = render_url(str(url), template_scope(need.client, config))
+    answer = yield TokenRequest("GET", where, _headers(app_jwt(need.client, need.now)), None)
+    raw = decode_body(answer.body) or {}
+    if answer.status != 200:
+        raise InvalidCredentialsError("The provider does not know this installation of the app.")
+    times = [life for k in ("created_at", "updated_at") if (life := _moment(raw.get(k))) is not None]
+    return max(times, default=None)
+
+
+def both(need: Need, *, wanted: str = "") -> Flow:
     """Renew a CUSTOM credential: the installation first (safe to repeat), then the person's token if it ends soon.
 
     `${raw}` holds what the installation said; the earlier expiry of the two counts.
@@ -80,7 +95,7 @@ def both(need: Need) -> Flow:
     installation = str(need.values.get("installation_id") or "")
     metadata: dict[str, str | bool] = {}
     if not installation:
-        installation = yield from _find(need)
+        installation = yield from _find(need, wanted)
         metadata = {"installation_id": installation, "pending": False} if installation else {}
     app: Mapping[str, Any] | None = None
     lives: list[timedelta] = []
@@ -138,12 +153,7 @@ def _request(need: Need, installation: str) -> TokenRequest:
     config = {**need.connection_config, "installation_id": installation}
     url = token_endpoint(need.entry, "APP", template_scope(need.client, config))
     token = app_jwt(need.client, need.now)
-    headers = [
-        ("accept", "application/vnd.github+json"),
-        ("authorization", f"Bearer {token}"),
-        ("user-agent", "dragoman"),
-    ]
-    return TokenRequest("POST", url, headers, b"", (token,))
+    return TokenRequest("POST", url, _headers(token), b"", (token,))
 
 
 def _read(need: Need, answer: HttpAnswer) -> TokenAnswer | TokenRefusal:
@@ -168,18 +178,28 @@ def _user(need: Need, user: Mapping[str, Any]) -> Flow:
     return parse(need.entry, answer.status, answer.body, need.now, refreshing=True)
 
 
-def _find(need: Need) -> Generator[TokenRequest, HttpAnswer, str]:
-    """Look among the person's installations for this app's; empty while there is none."""
+def _find(need: Need, wanted: str) -> Generator[TokenRequest, HttpAnswer, str]:
+    """Look among the person's installations for this app's (or the one `wanted`); empty while there is none."""
     url = need.entry.get("installations_url")
     token = text_or_none(mapping(need.values.get("user")).get("access_token"))
     if not url or not token:
-        return ""
+        return wanted
     where = render_url(str(url), template_scope(need.client, need.connection_config))
-    headers = [("accept", "application/json"), ("authorization", f"Bearer {token}"), ("user-agent", "dragoman")]
-    answer = yield TokenRequest("GET", where, headers, None, (token,))
+    answer = yield TokenRequest("GET", where, _headers(token), None, (token,))
     listed: Any = (decode_body(answer.body) or {}).get("installations")
     for item in cast("list[Any]", listed) if isinstance(listed, list) else []:
         found = mapping(item)
-        if str(found.get("app_id")) == need.client.app_id and found.get("id"):
+        if str(found.get("app_id")) == need.client.app_id and found.get("id") and wanted in {"", str(found["id"])}:
             return str(found["id"])
     return ""
+
+
+def _headers(token: str) -> list[tuple[str, str]]:
+    return [("accept", "application/json"), ("authorization", f"Bearer {token}"), ("user-agent", "dragoman")]
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value)) if value else None
+    except ValueError:
+        return None

@@ -11,6 +11,7 @@ from dragoman_server.connect.grants import (
     aws_sts,
     bill,
     client_credentials,
+    discovery,
     refresh_token,
     signed_jwt,
     two_step,
@@ -50,7 +51,7 @@ def _client_credentials(need: Need) -> Flow:
 
 def _refresh_token(need: Need) -> Flow:
     answer = yield refresh_token.token_request(
-        need.entry,
+        discovery.entry_of_stored(need.entry, need.values),
         need.client,
         credential=Credential(AuthMode.OAUTH2, need.values),
         connection_config=need.connection_config,
