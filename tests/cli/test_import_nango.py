@@ -41,6 +41,7 @@ def fill(home: Home) -> dict[str, str]:
     """An integration and a connection of each kind; their ids by kind."""
     app = {"type": "OAUTH2", "client_id": "id", "client_secret": "app-secret", "scopes": "a,b"}
     oauth, key, open_ = home.integration("tp-oauth", credentials=app), home.integration("tp-key"), home.integration()
+    login = home.integration("tp-two-step")
     override = {"client_id": "own", "client_secret": "own-secret"}
     tokens = {"type": "OAUTH2", "access_token": "a-1", "refresh_token": "r-1", "config_override": override}
     more: dict[str, Any] = {"metadata": {"k": ["ü"]}, "tags": {"plan": "groß"}, "end_user": END_USER}
@@ -50,6 +51,7 @@ def fill(home: Home) -> dict[str, str]:
             key, {"type": "API_KEY", "apiKey": "k-1"}, webhook_url_override="https://hooks.example.org/x"
         ),
         open_: home.connection(open_),
+        login: home.connection(login, {"type": "TWO_STEP", "user": "zoë", "pin": "1", "token": "t-1"}),
     }
 
 
@@ -72,7 +74,7 @@ def test_everything_the_public_api_shows_is_brought(there: Home, here: Home) -> 
     done = run(there, here, "-y")
 
     assert done.exit_code == 0, done.output
-    assert "Imported 3 connections of 3." in done.output
+    assert "Imported 4 connections of 4." in done.output
     for integration, connection in made.items():
         assert whole(here, integration, connection) == whole(there, integration, connection)
         params = {"include": "credentials"}
@@ -87,7 +89,7 @@ def test_a_dry_run_changes_nothing(there: Home, here: Home) -> None:
     done = run(there, here, "--dry-run")
 
     assert done.exit_code == 0
-    assert "3 connections to import, 0 are here already." in done.output
+    assert "4 connections to import, 0 are here already." in done.output
     assert here.api.get("/integrations").json()["data"] == []
 
 
@@ -137,7 +139,7 @@ def test_a_key_that_may_not_read_credentials_is_told_so(there: Home, here: Home)
     assert done.exit_code == 1
     assert "application credentials; enter them here" in done.output
     assert "lacks connections:read_credentials" in done.output
-    assert "Imported 1 connections of 3." in done.output  # the one that has no credentials
+    assert "Imported 1 connections of 4." in done.output  # the one that has no credentials
 
 
 def test_a_wrong_key_ends_the_command_with_the_servers_reason(there: Home, here: Home) -> None:

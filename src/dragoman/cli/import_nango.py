@@ -30,7 +30,13 @@ _CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "API_KEY": ("apiKey",),
     "BASIC": ("username", "password"),
     "NONE": (),
+    "OAUTH1": ("oauth_token", "oauth_token_secret"),
+    "TBA": ("token_id", "token_secret", "config_override"),
+    "BILL": ("username", "password", "organization_id", "dev_key"),
+    "SIGNATURE": ("username", "password"),
+    "AWS_SIGV4": ("role_arn", "region"),
 }
+"""What a credential is made of; of types that are not here, everything but `raw`. Short-lived tokens are asked anew."""
 
 
 class CannotImportError(Exception):
