@@ -26,6 +26,7 @@ KINDS = {
     "web-cc": "tp-cc",
     "web-none": "tp-none",
     "web-oauth": "tp-oauth",
+    "web-two-step": "tp-two-step",
 }
 
 
@@ -103,6 +104,7 @@ def told(platform: RunningPlatform, third_party: ThirdParty) -> Iterator[Told]:
         ("api_key", "web-key", {"type": "API_KEY", "apiKey": "good"}),
         ("basic", "web-basic", {"type": "BASIC", "username": "zoë", "password": "pä$$"}),
         ("client_credentials", "web-cc", {"client_id": "id", "client_secret": "secret"}),
+        ("two_step", "web-two-step", {"type": "TWO_STEP", "user": "zoë", "pin": "1234"}),
         ("none", "web-none", {}),
     ],
 )

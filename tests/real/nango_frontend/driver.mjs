@@ -26,6 +26,7 @@ await attempt('api_key/wrong', () => nango.auth('web-key', { credentials: { apiK
 await attempt('basic', () => nango.auth('web-basic', { credentials: { username: 'zoë', password: 'pä$$' } }));
 await attempt('client_credentials', () =>
     nango.auth('web-cc', { credentials: { client_id: 'id', client_secret: 'secret' } }));
+await attempt('two_step', () => nango.auth('web-two-step', { credentials: { type: 'TWO_STEP', user: 'zoë', pin: '1234' } }));
 await attempt('none', () => nango.create('web-none'));
 await attempt('mode', () => nango.auth('web-key', { credentials: { username: 'a', password: 'b' } }));
 await attempt('undeclared', () => nango.auth('web-key', { params: { colour: 'rot' }, credentials: { apiKey: 'good' } }));
