@@ -138,3 +138,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads a DRAGOMAN_* setting of the person who runs it."""
     for name in [n for n in os.environ if n.startswith("DRAGOMAN_")]:
         monkeypatch.delenv(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that no worker ends the run alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("chaos") is None and item.get_closest_marker("real") is None)
