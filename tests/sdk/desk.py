@@ -70,7 +70,9 @@ class Desk:
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
         """`dragoman …` in the project's folder. The key comes from the shell unless `DRAGOMAN_API_KEY=""` is given."""
-        extra = {"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY": self.api_key, **environment}
+        extra = {"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY_DEV": self.api_key, **environment}
+        if "DRAGOMAN_API_KEY" in environment and "DRAGOMAN_API_KEY_DEV" not in environment:
+            extra.pop("DRAGOMAN_API_KEY_DEV")
         return subprocess.run(
             [sys.executable, "-m", "dragoman.cli", *arguments],
             cwd=self.folder,

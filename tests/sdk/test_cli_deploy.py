@@ -170,3 +170,10 @@ def test_the_commands_that_are_offered_are_there() -> None:
         assert f"  {name} " in offered
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
     assert "needs the server" not in offered, "all of them are installed here"
+
+
+def test_a_key_of_another_environment_deploys_nothing(desk: Desk) -> None:
+    refused = told(desk.run("deploy", "prod", "-y", DRAGOMAN_API_KEY=desk.api_key))
+
+    assert "not of `prod`: nothing was deployed" in refused
+    assert deployed(desk) == set()

@@ -45,6 +45,7 @@ def deploy(environment: str, project: Path, url: str | None, *, auto_confirm: bo
     with Client(url=server.url, api_key=server.api_key, timeout=300) as api:
         try:
             difference = api.functions.preview(bundle.archive, manifest)
+            refuse_another(environment, difference, named=server.named)
             changes = show(difference)
             if changes == 0:
                 click.echo("  No function is added, changed or removed.")
@@ -63,6 +64,18 @@ def deploy(environment: str, project: Path, url: str | None, *, auto_confirm: bo
             raise click.ClickException(f"{error}. Is the server running at {server.url}?") from None
     count = len(done.get("functions", ()))
     click.echo(f"Deployed {bundle.id[:12]} to {environment}: {plural(count, 'function')}.")
+
+
+def refuse_another(environment: str, difference: Mapping[str, Any], *, named: bool) -> None:
+    """End the command when DRAGOMAN_API_KEY is of another environment than the one named."""
+    target: Mapping[str, Any] = difference.get("environment") or {}
+    found = target.get("name")
+    if found is not None and found != environment and not named:
+        specific = "DRAGOMAN_API_KEY_" + environment.upper().replace("-", "_")
+        raise click.ClickException(
+            f"DRAGOMAN_API_KEY is a key of the environment `{found}`, not of `{environment}`: nothing was deployed. "
+            f"Say `dragoman deploy {found}`, or set {specific}."
+        )
 
 
 def show(difference: Mapping[str, Any]) -> int:

@@ -16,6 +16,8 @@ class Server:
 
     url: str
     api_key: str
+    named: bool = False
+    """Whether the key was given for this environment by name, not as the one key for everything."""
 
     def __repr__(self) -> str:
         return f"Server({self.url})"
@@ -47,7 +49,7 @@ def find_server(environment: str, *, project: Path, url: str | None) -> Server:
     except ValueError:
         raise click.ClickException(f"The API key for `{environment}` is malformed: expected a uuid.") from None
     try:
-        return Server(base_url(chosen_url or None), key)
+        return Server(base_url(chosen_url or None), key, named=key != variables.get("DRAGOMAN_API_KEY"))
     except ValueError as error:
         raise click.ClickException(f"{error}.") from None
 

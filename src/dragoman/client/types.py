@@ -252,6 +252,11 @@ class DeliveryPage(TypedDict):
     pagination: Cursor
 
 
+class TargetEnvironment(TypedDict):
+    name: str
+    is_production: bool
+
+
 class DeploymentDifference(TypedDict):
     """What a deployment would change; each entry names the integration and the function."""
 
@@ -265,3 +270,4 @@ class DeploymentDifference(TypedDict):
     updatedOnEventScripts: NotRequired[list[dict[str, JSON]]]
     deletedOnEventScripts: NotRequired[list[dict[str, JSON]]]
     deletedModels: list[str]
+    environment: NotRequired[TargetEnvironment]

@@ -10,7 +10,7 @@ import msgspec
 
 from dragoman.bundling import differences
 from dragoman_server import outbox
-from dragoman_server.control import Connections, Functions, Integrations, Syncs
+from dragoman_server.control import Connections, Environments, Functions, Integrations, Syncs
 from dragoman_server.control.model import Difference, FunctionSpec, FunctionType, FunctionVersion
 from dragoman_server.db import Database
 from dragoman_server.flows.schedules import schedule_facts
@@ -54,6 +54,7 @@ class Deploy:
         self,
         *,
         database: Database,
+        environments: Environments,
         integrations: Integrations,
         connections: Connections,
         functions: Functions,
@@ -64,6 +65,7 @@ class Deploy:
         logs: Logs,
     ) -> None:
         self._database = database
+        self._environments = environments
         self._integrations = integrations
         self._connections = connections
         self._functions = functions
@@ -79,7 +81,9 @@ class Deploy:
         found = await self._functions.plan_deployment(
             environment_id, planned.specs, deployment_id=planned.deployment_id
         )
-        return await self._shape(environment_id, found)
+        environment = await self._environments.require(environment_id)
+        told = {"name": environment.name, "is_production": environment.is_production}
+        return {**await self._shape(environment_id, found), "environment": told}
 
     async def deploy(self, environment_id: EnvironmentId, archive: bytes, manifest: bytes) -> dict[str, Any]:
         """Deploy: the archive is stored, its code described inside the sandbox, then everything changes at once."""
