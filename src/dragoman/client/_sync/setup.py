@@ -1,0 +1,120 @@
+"""What is set up once: providers, integrations, the environment, the account."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, cast
+
+from dragoman.client import _wire
+from dragoman.client import types as t
+from dragoman.client._sync.part import Part
+
+
+class Providers(Part):
+    """The catalogue."""
+
+    def list(self, *, search: str | None = None) -> list[t.Provider]:
+        return cast("list[t.Provider]", (self._call("GET", "/providers", params={"search": search}))["data"])
+
+    def get(self, name: str) -> t.Provider:
+        return cast("t.Provider", (self._call("GET", _wire.path("/providers/{name}", name=name)))["data"])
+
+
+class Integrations(Part):
+    """A provider with your application's own settings and OAuth client."""
+
+    def list(self) -> list[t.Integration]:
+        return cast("list[t.Integration]", (self._call("GET", "/integrations"))["data"])
+
+    def get(self, unique_key: str, *, include: Sequence[Literal["webhook", "credentials"]] = ()) -> t.Integration:
+        """`include=["credentials"]` wants the scope `environment:integrations:read_credentials`."""
+        path = _wire.path("/integrations/{key}", key=unique_key)
+        return cast("t.Integration", (self._call("GET", path, params={"include": list(include) or None}))["data"])
+
+    def create(
+        self,
+        unique_key: str,
+        provider: str,
+        *,
+        display_name: str | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        integration_config: Mapping[str, str] | None = None,
+        custom: Mapping[str, str] | None = None,
+        forward_webhooks: bool | None = None,
+        allowed_origins: Sequence[str] | None = None,
+    ) -> t.Integration:
+        """`credentials` e.g. `{"type": "OAUTH2", "client_id": …, "client_secret": …, "scopes": "a,b"}`.
+
+        `allowed_origins` may be called with the credential besides the provider's own, e.g. `https://files.example.com`.
+        """
+        body = _wire.given(
+            unique_key=unique_key,
+            provider=provider,
+            display_name=display_name,
+            credentials=credentials,
+            integration_config=integration_config,
+            custom=custom,
+            forward_webhooks=forward_webhooks,
+            allowed_origins=None if allowed_origins is None else list(allowed_origins),
+        )
+        return cast("t.Integration", (self._call("POST", "/integrations", json=body))["data"])
+
+    def update(self, key: str, **changes: Any) -> t.Integration:
+        """Change what `create` sets, and `unique_key` while it has no connections."""
+        path = _wire.path("/integrations/{key}", key=key)
+        return cast("t.Integration", (self._call("PATCH", path, json=changes))["data"])
+
+    def delete(self, unique_key: str) -> None:
+        """Delete it with its connections, syncs and records."""
+        self._call("DELETE", _wire.path("/integrations/{key}", key=unique_key))
+
+
+class Environment(Part):
+    """Settings of the API key's environment."""
+
+    def variables(self) -> list[t.Variable]:
+        return cast("list[t.Variable]", self._call("GET", "/environment-variables"))
+
+    def set_variable(self, name: str, value: str) -> None:
+        self._call("PUT", _wire.path("/environment-variables/{name}", name=name), json={"value": value})
+
+    def delete_variable(self, name: str) -> None:
+        self._call("DELETE", _wire.path("/environment-variables/{name}", name=name))
+
+    def webhooks(self) -> t.WebhookSettings:
+        return cast("t.WebhookSettings", (self._call("GET", "/environment/webhooks"))["data"])
+
+    def set_webhooks(self, **settings: Any) -> t.WebhookSettings:
+        """Change any of primary_url, secondary_url and the on_… toggles."""
+        return cast("t.WebhookSettings", (self._call("PUT", "/environment/webhooks", json=settings))["data"])
+
+    def rotate_webhook_signing_key(self) -> str:
+        """A new signing key; the old one still signs beside it for five minutes."""
+        answer = self._call("POST", "/environment/webhook-signing-key/rotate")
+        return str(answer["data"]["webhook_signing_key"])
+
+
+class Account(Part):
+    """What wants an account key: environments and their API keys."""
+
+    def environments(self) -> list[t.Environment]:
+        return cast("list[t.Environment]", (self._call("GET", "/environments"))["data"])
+
+    def create_environment(self, name: str, *, is_production: bool = False) -> t.Environment:
+        body = {"name": name, "is_production": is_production}
+        return cast("t.Environment", (self._call("POST", "/environments", json=body))["data"])
+
+    def delete_environment(self, environment_id: int) -> None:
+        self._call("DELETE", f"/environments/{environment_id}")
+
+    def create_api_key(
+        self, environment_id: int, display_name: str, *, scopes: Sequence[str] | None = None
+    ) -> t.ApiKey:
+        """The secret is in this answer only. `scopes` e.g. `["environment:records:read"]`; None: all."""
+        body = _wire.given(
+            environment_id=environment_id, display_name=display_name, scopes=None if scopes is None else list(scopes)
+        )
+        return cast("t.ApiKey", (self._call("POST", "/environment/api-keys", json=body))["data"])
+
+    def delete_api_key(self, environment_id: int, key_id: int) -> None:
+        """Refused everywhere within a second."""
+        body = {"environment_id": environment_id, "key_id": key_id}
+        self._call("DELETE", "/environment/api-keys", json=body)
