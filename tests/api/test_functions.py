@@ -64,7 +64,9 @@ class Deployed:
     def deploy(self) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "dragoman.cli", "deploy", "test", "--project", str(self.folder), "-y"],
-            env=clean_environment({"DRAGOMAN_URL": self.home.platform.url, "DRAGOMAN_API_KEY_TEST": self.api.key or ""}),
+            env=clean_environment(
+                {"DRAGOMAN_URL": self.home.platform.url, "DRAGOMAN_API_KEY_TEST": self.api.key or ""}
+            ),
             capture_output=True,
             text=True,
             check=False,
@@ -337,7 +339,9 @@ def test_a_deployment_of_functions_for_an_unknown_integration_is_refused(deploye
             "-y",
             "--allow-destructive",
         ],
-        env=clean_environment({"DRAGOMAN_URL": deployed.home.platform.url, "DRAGOMAN_API_KEY_TEST": deployed.api.key or ""}),
+        env=clean_environment(
+            {"DRAGOMAN_URL": deployed.home.platform.url, "DRAGOMAN_API_KEY_TEST": deployed.api.key or ""}
+        ),
         capture_output=True,
         text=True,
         check=False,
