@@ -28,7 +28,7 @@ from dragoman_server.kit.clock import SystemClock
 from dragoman_server.kit.errors import ConflictError
 from dragoman_server.kit.secret import Secret
 from dragoman_server.logs.service import Logs
-from dragoman_server.providers.catalogue import load_catalogue
+from dragoman_server.providers.catalogue import Catalogue, load_catalogue
 from dragoman_server.providers.model import Credential
 from dragoman_server.vault import KeyRing, Vault
 from tests.connect.parts import Hooks, Parts, assemble
@@ -237,6 +237,7 @@ class Process:
     egress: EgressClient
     logs: Logs
     parts: Parts
+    catalogue: Catalogue
 
 
 @asynccontextmanager
@@ -258,13 +259,14 @@ async def process(
     integrations = Integrations(database=database, vault=vault, invalidations=invalidations)
     connections = Connections(database=database, vault=vault, invalidations=invalidations)
     logs = Logs(database=database)
+    catalogue = load_catalogue(folder / "providers")
     async with EgressClient(EgressRules(["127.0.0.0/8"])) as egress:
         parts = assemble(
             database=database,
             vault=vault,
             invalidations=invalidations,
             clock=SystemClock(),
-            catalogue=load_catalogue(folder / "providers"),
+            catalogue=catalogue,
             egress=egress,
             integrations=integrations,
             connections=connections,
@@ -275,7 +277,7 @@ async def process(
             timing=timing,
         )
         try:
-            yield Process(database, vault, invalidations, integrations, connections, egress, logs, parts)
+            yield Process(database, vault, invalidations, integrations, connections, egress, logs, parts, catalogue)
         finally:
             await parts.refresher.stop(grace=1.0)
             await invalidations.stop()

@@ -25,9 +25,9 @@ _PARAMETER = re.compile(r'(resource_metadata|scope)="([^"]{1,2000})"')
 class Server:
     """An authorization server, as its metadata describe it. Stored with the credential; holds nothing secret."""
 
-    issuer: str
     authorization_endpoint: str
     token_endpoint: str
+    issuer: str = ""
     resource: str | None = None
     registration_endpoint: str | None = None
     revocation_endpoint: str | None = None
