@@ -145,7 +145,8 @@ def test(slugs: Sequence[str]) -> None:
     for slug in slugs:
         try:
             catalogue, name = _found(slug)
-            catalogue.check([name])
+            if name in catalogue.names():  # else `require` names the nearest one
+                catalogue.check([name])
             provider = catalogue.require(name)
         except DragomanError as error:
             fail(error.message)
