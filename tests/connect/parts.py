@@ -16,6 +16,7 @@ from dragoman_server.connect.handshake import Handshakes
 from dragoman_server.connect.loops import DueQueue, Replay, Sweeper
 from dragoman_server.connect.model import CredentialKey, RefreshFailed
 from dragoman_server.connect.refresh import Refresher, Timing
+from dragoman_server.connect.revoking import Revoking
 from dragoman_server.connect.service import Connect, OnDeleting
 from dragoman_server.connect.sessions import Sessions
 from dragoman_server.connect.spill import Spill
@@ -57,6 +58,7 @@ class Parts:
     replay: Replay
     sweeper: Sweeper
     sealed: SealedCredentials
+    revoking: Revoking
 
 
 def assemble(
@@ -115,6 +117,7 @@ def assemble(
         on_failed=hooks.on_connect_failed,
     )
     sessions = Sessions(database=database, vault=vault)
+    revoking = Revoking(vault=vault, integrations=integrations, catalogue=catalogue, exchange=exchange, logs=logs)
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -134,6 +137,7 @@ def assemble(
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         on_deleting=hooks.on_deleting,
+        revoking=revoking,
         public_url=public_url,
     )
     return Parts(
@@ -146,4 +150,5 @@ def assemble(
         replay=Replay(book=book, spill=spill),
         sweeper=Sweeper(database=database),
         sealed=SealedCredentials(database=database, vault=vault),
+        revoking=revoking,
     )

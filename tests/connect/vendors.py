@@ -172,7 +172,11 @@ class Vendors:
         known = any(str(i["id"]) == request.match_info["id"] for i in self.installations)
         if not self._app_jwt(request) or not known:
             return web.json_response({"message": "Not Found"}, status=404)
-        body: dict[str, Any] = {"token": self.token("installation"), "expires_at": "2099-01-01T00:00:00Z", "permissions": {}}
+        body: dict[str, Any] = {
+            "token": self.token("installation"),
+            "expires_at": "2099-01-01T00:00:00Z",
+            "permissions": {},
+        }
         return web.json_response(body, status=201)
 
     async def _installation(self, request: web.Request) -> web.Response:

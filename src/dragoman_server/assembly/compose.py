@@ -28,6 +28,7 @@ from dragoman_server.connect.exchange import Exchange
 from dragoman_server.connect.handshake import Handshakes
 from dragoman_server.connect.loops import DueQueue, Replay, Sweeper
 from dragoman_server.connect.refresh import Refresher
+from dragoman_server.connect.revoking import Revoking
 from dragoman_server.connect.service import Connect
 from dragoman_server.connect.sessions import Sessions
 from dragoman_server.connect.spill import Spill
@@ -205,6 +206,7 @@ async def _connect_parts(
         on_failed=after.failed,
     )
     sessions = Sessions(database=database, vault=vault)
+    revoking = Revoking(vault=vault, integrations=integrations, catalogue=catalogue, exchange=exchange, logs=logs)
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -224,6 +226,7 @@ async def _connect_parts(
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         on_deleting=erasing.deleting,
+        revoking=revoking,
         public_url=config["public_url"],
     )
     proxy = Proxy(
@@ -388,6 +391,7 @@ async def _connect_parts(
             "webhook": webhooks.handle,
             "schedule": schedules.handle,
             "erase": erasing.handle,
+            "revoke": revoking.handle,
             "action": report.handle,
             CLOSE_FACT: close_runs.handle,
         },

@@ -63,6 +63,12 @@ class PgBook:
             row = await _store.read_credential(conn, key)
         return None if row is None else await self._open(key, row, before)
 
+    async def read_in(self, conn: Conn, key: CredentialKey) -> Stored | None:
+        """Read it in the caller's transaction."""
+        before = self._clock.monotonic()
+        row = await _store.read_credential(conn, key)
+        return None if row is None else await self._open(key, row, before, conn)
+
     async def lease(self, key: CredentialKey, *, holder: UUID, version: int, length: timedelta) -> Lease | None:
         before = self._clock.monotonic()
         async with self._database.transaction() as conn:
@@ -164,8 +170,9 @@ class PgBook:
         async with self._database.connection() as conn:
             await _store.mark_used(conn, keys)
 
-    async def _open(self, key: CredentialKey, row: _store.SealedRow, before: float) -> Stored:
-        [plain] = await self._vault.open_all(key.environment_id, PURPOSE, row.connection_uuid, [(row.sealed, b"")])
+    async def _open(self, key: CredentialKey, row: _store.SealedRow, before: float, conn: Conn | None = None) -> Stored:
+        items = [(row.sealed, b"")]
+        [plain] = await self._vault.open_all(key.environment_id, PURPOSE, row.connection_uuid, items, conn=conn)
         return Stored(
             key=key,
             connection_uuid=row.connection_uuid,

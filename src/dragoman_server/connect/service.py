@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from dragoman_server import outbox
 from dragoman_server.connect import target as targets
 from dragoman_server.connect.authorize import CALLBACK_PATH, Asking, Authorize, Outcome
 from dragoman_server.connect.book import PgBook
@@ -12,6 +13,7 @@ from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.errors import IntegrationNotAllowedError
 from dragoman_server.connect.handshake import Begun
 from dragoman_server.connect.model import ConnectSession, CredentialKey, SessionOptions
+from dragoman_server.connect.revoking import Revoking
 from dragoman_server.connect.sessions import Sessions
 from dragoman_server.connect.target import Owner, Target
 from dragoman_server.control.connections import Connections
@@ -42,6 +44,7 @@ class Connect:
         authorize: Authorize,
         enter: Enter,
         on_deleting: OnDeleting,
+        revoking: Revoking,
         public_url: str,
     ) -> None:
         self._database = database
@@ -53,6 +56,7 @@ class Connect:
         self._authorize = authorize
         self._enter = enter
         self._on_deleting = on_deleting
+        self._revoking = revoking
         self.public_url = public_url.rstrip("/")
 
     def connect_link(self, token: Secret) -> str:
@@ -155,10 +159,18 @@ class Connect:
         return await self._enter.bring(target, credentials)
 
     async def delete(self, environment_id: EnvironmentId, unique_key: str, connection_id: str) -> Connection:
-        """Delete a connection, shred its credential, and let what must follow commit with it."""
+        """Delete a connection, shred its credential, and let what must follow commit with it.
+
+        Ending the grant at the provider follows after the commit.
+        """
         async with self._database.transaction() as conn:
             connection, syncs = await self._connections.delete(conn, environment_id, unique_key, connection_id)
-            await self._book.delete(conn, CredentialKey(environment_id, connection.id), connection.uuid)
+            key = CredentialKey(environment_id, connection.id)
+            stored = await self._book.read_in(conn, key)
+            owed = None if stored is None else await self._revoking.fact(conn, connection, stored)
+            if owed is not None:
+                await outbox.put(conn, [owed])
+            await self._book.delete(conn, key, connection.uuid)
             await self._on_deleting(conn, connection, syncs)
         return connection
 

@@ -55,6 +55,7 @@ LIFETIMES: Mapping[str, timedelta] = MappingProxyType(
         "events:validate_connection": _HOUR,
         "auth:create_connection": _HOUR,
         "auth:refresh_token": _HOUR,
+        "auth:revoke_token": _HOUR,
         "auth:post_connection": _HOUR,
         "auth:connection_test": _HOUR,
         "webhook:incoming": 2 * _HOUR,
