@@ -8,7 +8,7 @@ import asyncio
 import base64
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,7 @@ class ThirdParty:
 
 
 @contextmanager
-def third_party_running() -> Iterator[ThirdParty]:
+def third_party_running() -> Generator[ThirdParty]:
     made = ThirdParty()
     loop = asyncio.new_event_loop()
     started = threading.Event()
