@@ -26,6 +26,9 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 SECRETS = {
     "access_token": "SECRETaccess", "refresh_token": "SECRETrefresh", "token": "SECRETtoken", "apiKey": "SECRETkey",
     "username": "SECRETuser", "password": "SECRETpass", "client_id": "public-client", "client_secret": "SECRETclient",
+    "session_id": "SECRETsession", "dev_key": "SECRETdev", "token_id": "SECRETtokenid", "token_secret": "SECRETtbasecret",
+    "oauth_token": "SECREToauth1", "oauth_token_secret": "SECREToauth1secret", "access_key_id": "AKIDexample",
+    "secret_access_key": "SECRETaws", "session_token": "SECRETawssession", "region": "eu-central-1", "service": "s3",
 }  # fmt: skip
 FIELDS_OF: dict[AuthMode, tuple[str, ...]] = {
     AuthMode.OAUTH2: ("access_token", "refresh_token"),
@@ -33,12 +36,23 @@ FIELDS_OF: dict[AuthMode, tuple[str, ...]] = {
     AuthMode.API_KEY: ("apiKey",),
     AuthMode.BASIC: ("username", "password"),
     AuthMode.NONE: (),
+    AuthMode.TWO_STEP: ("token",),
+    AuthMode.MCP_OAUTH2: ("access_token", "refresh_token"),
+    AuthMode.BILL: ("session_id", "dev_key"),
+    AuthMode.SIGNATURE: ("token",),
+    AuthMode.TBA: ("token_id", "token_secret"),
+    AuthMode.OAUTH1: ("oauth_token", "oauth_token_secret"),
+    AuthMode.JWT: ("token",),
+    AuthMode.APP: ("access_token",),
+    AuthMode.CUSTOM: ("access_token",),
+    AuthMode.MCP_OAUTH2_GENERIC: ("access_token", "refresh_token"),
+    AuthMode.AWS_SIGV4: ("access_key_id", "secret_access_key", "session_token", "region", "service"),
 }
 ENOUGH_OF: dict[AuthMode, int] = {
-    AuthMode.OAUTH2: 50,
-    AuthMode.OAUTH2_CC: 8,
-    AuthMode.API_KEY: 25,
-    AuthMode.BASIC: 12,
+    AuthMode.OAUTH2: 200,
+    AuthMode.OAUTH2_CC: 45,
+    AuthMode.API_KEY: 110,
+    AuthMode.BASIC: 55,
     AuthMode.NONE: 1,
 }
 NO_API = {"unauthenticated"}
@@ -154,6 +168,7 @@ def test_the_credential_is_in_a_header_and_not_in_the_url(name: str) -> None:
     assert "SECRET" not in request.url
     assert "SECRETclient" not in headers
     assert "SECRETrefresh" not in headers
+    assert "SECRETtbasecret" not in headers
 
 
 @pytest.mark.parametrize("name", [p.name for p in CATALOGUE.all() if p.auth_mode is AuthMode.OAUTH2])
