@@ -1,4 +1,4 @@
-"""Run the suite: both cores, random order, one line at the end. Arguments go to pytest."""
+"""Run the suite: all cores and one worker more (many tests wait for processes), random order. Arguments go to pytest."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     command = [sys.executable, "-m", "pytest", "-q"]
     if not any(a.startswith("-n") for a in arguments):
-        command += ["-n", str(max(2, min(4, os.cpu_count() or 2))), "--dist", "loadgroup"]
+        command += ["-n", str(min(6, (os.cpu_count() or 2) + 1)), "--dist", "loadgroup"]
     # As in an activated environment: `node` is linked there where the machine has none.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     code = subprocess.run([*command, *arguments], check=False, env=os.environ | {"PATH": path}).returncode
