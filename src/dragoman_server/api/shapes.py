@@ -75,10 +75,11 @@ def credential_shape(credential: Credential, *, refresh_token: bool) -> dict[str
         shape["expires_at"] = wire_time(credential.expires_at)
     if not refresh_token:
         shape.pop("refresh_token", None)
-        raw: Any = shape.get("raw")
-        if isinstance(raw, Mapping):
-            pairs = cast("Mapping[str, Any]", raw).items()
-            shape["raw"] = {k: v for k, v in pairs if k != "refresh_token"}
+        for part in ("raw", "user"):
+            inner: Any = shape.get(part)
+            if isinstance(inner, Mapping):
+                pairs = cast("Mapping[str, Any]", inner).items()
+                shape[part] = {k: v for k, v in pairs if k != "refresh_token"}
     return shape
 
 
