@@ -118,7 +118,7 @@ class Vendors:
     def _signed(self, request: web.Request, secret: str, body: str = "") -> bool:
         header = request.headers.get("authorization", "")
         params: list[tuple[str, str]] = library.collect_parameters(
-            uri_query=request.query_string,
+            uri_query=request.rel_url.raw_query_string,
             body=body,
             headers={"Authorization": header},
             exclude_oauth_signature=True,

@@ -85,6 +85,7 @@ class Credentials:
     tokens: list[str] = field(default_factory=lambda: [SECRET])
     forced: int = 0
     failure: Exception | None = None
+    fixed: Credential | None = None
 
     async def __call__(
         self,
@@ -95,6 +96,8 @@ class Credentials:
         force: bool = False,
         reject: Credential | None = None,
     ) -> Credential:
+        if self.fixed is not None:
+            return self.fixed
         if reject is not None:
             self.forced += 1
             if self.failure is not None:
