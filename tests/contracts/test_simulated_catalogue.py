@@ -29,16 +29,11 @@ CATALOGUE = load_catalogue()
 APP = {"client_id": "our-app", "client_secret": "our+app:secret/1"}
 NOT_YET = frozenset(
     {
-        AuthMode.TWO_STEP,
-        AuthMode.MCP_OAUTH2,
         AuthMode.MCP_OAUTH2_GENERIC,
         AuthMode.JWT,
         AuthMode.OAUTH1,
-        AuthMode.BILL,
         AuthMode.APP,
         AuthMode.CUSTOM,
-        AuthMode.TBA,
-        AuthMode.SIGNATURE,
         AuthMode.AWS_SIGV4,
         AuthMode.INSTALL_PLUGIN,
     }
@@ -68,7 +63,9 @@ def typed(field: Field) -> str:
 
 async def connect_by_consent(world: Simulation, provider: Provider, *, good: bool = True) -> tuple[Any, Integration]:
     scopes = ",".join(provider.default_scopes)
-    integration = await integration_of(world, provider, {"type": "OAUTH2", **APP, "scopes": scopes})
+    registers = provider.get("client_registration") == "dynamic"
+    app = None if registers else {"type": provider.auth_mode.value, **APP, "scopes": scopes}
+    integration = await integration_of(world, provider, app)
     session = await world.session(integration)
     connect = world.parts.connect
     begun = await connect.begin_oauth(session, provider.name, config_of(provider), Asking({}, (), {}))
@@ -76,7 +73,10 @@ async def connect_by_consent(world: Simulation, provider: Provider, *, good: boo
     assert (status, location.partition("?")[0]) == (302, "http://dragoman.test/oauth/callback"), world.world.asked[-1]
     if not good:
         world.world.wrong_secrets.add(APP["client_secret"])
-    outcome = await connect.finish_oauth(query_of(location), {begun.cookie_name: begun.cookie_value})
+    back = query_of(location)
+    if not good and registers:
+        back = {"error": "access_denied", "state": back["state"]}
+    outcome = await connect.finish_oauth(back, {begun.cookie_name: begun.cookie_value})
     if outcome.error_type is not None:
         raise TokenRequestError(outcome.message)
     return outcome.connection_id, integration
@@ -110,6 +110,17 @@ async def connect_as_client(world: Simulation, provider: Provider, *, good: bool
     return await connect_by_typing(world, provider, good=good, values=values)
 
 
+async def connect_by_login(world: Simulation, provider: Provider, *, good: bool = True) -> tuple[Any, Integration]:
+    values = {name: typed(field) for name, field in provider.credentials.items()}
+    return await connect_by_typing(world, provider, good=good, values=values)
+
+
+async def connect_by_token(world: Simulation, provider: Provider, *, good: bool = True) -> tuple[Any, Integration]:
+    values = {name: typed(field) for name, field in provider.credentials.items()}
+    app = {"type": provider.auth_mode.value, **APP}
+    return await connect_by_typing(world, provider, good=good, values=values, app=app)
+
+
 async def connect_freely(world: Simulation, provider: Provider, *, good: bool = True) -> tuple[Any, Integration]:
     return await connect_by_typing(world, provider, good=good, values={})
 
@@ -126,8 +137,20 @@ STORIES: dict[AuthMode, Story] = {
     AuthMode.API_KEY: connect_by_key,
     AuthMode.BASIC: connect_by_password,
     AuthMode.NONE: connect_freely,
+    AuthMode.TWO_STEP: connect_by_login,
+    AuthMode.BILL: connect_by_login,
+    AuthMode.SIGNATURE: connect_by_login,
+    AuthMode.MCP_OAUTH2: connect_by_consent,
+    AuthMode.TBA: connect_by_token,
 }
-RENEWED = {AuthMode.OAUTH2, AuthMode.OAUTH2_CC}
+RENEWED = {
+    AuthMode.OAUTH2,
+    AuthMode.OAUTH2_CC,
+    AuthMode.TWO_STEP,
+    AuthMode.BILL,
+    AuthMode.SIGNATURE,
+    AuthMode.MCP_OAUTH2,
+}
 PLAYED = [provider.name for provider in CATALOGUE.all() if provider.auth_mode in STORIES]
 
 
@@ -254,7 +277,7 @@ async def test_an_entry_connects_calls_pages_renews_and_ends(simulated: Simulati
         await check_verification(simulated, provider, connection)
     if provider.proxy.paginate:
         await check_pages(simulated, provider, integration, connection)
-    if provider.proxy.verification or provider.auth_mode in RENEWED:
+    if provider.proxy.verification or provider.auth_mode in RENEWED - {AuthMode.SIGNATURE}:
         await check_bad_credential(simulated, provider)
     if provider.auth_mode in RENEWED:
         await check_renewal(simulated, integration, connection)

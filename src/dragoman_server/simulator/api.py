@@ -3,9 +3,10 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from dragoman_server.providers.model import AuthMode, Provider
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
@@ -22,9 +23,10 @@ _PAGE = "simulated_page"
 _LARGEST_PAGE = 1000
 _SMALL_PAGE = 2
 _NEGOTIATED = frozenset({"accept", "user-agent", "content-type", "accept-encoding", "accept-language"})
-_TOKENS = frozenset(
-    {AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.TWO_STEP, AuthMode.MCP_OAUTH2, AuthMode.MCP_OAUTH2_GENERIC}
-)
+_TOKENS = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.TWO_STEP, AuthMode.MCP_OAUTH2, AuthMode.BILL})
+_ISSUED = frozenset({"accessToken", "token", "credentials.token", "credentials.access_token", "credentials.session_id"})
+_WSSE = re.compile(r'UsernameToken Username="([^"]+)", PasswordDigest="[^"]+", Nonce="[^"]+", Created="[^"]+"')
+_OAUTH1_FIELDS = {"oauth_consumer_key", "oauth_token", "oauth_signature", "oauth_nonce", "oauth_timestamp"}
 
 
 def answer(world: "World", place: Place, request: Received) -> Answer:
@@ -49,6 +51,8 @@ def _check_credential(world: "World", provider: Provider, request: Received) -> 
     places = [(t, request.headers.get(name)) for name, t in hints.headers.items() if carries_credential(t)]
     places += [(t, request.query.get(name)) for name, t in hints.query.items() if carries_credential(t)]
     if not places and "authorization" not in hints.headers:
+        if provider.auth_mode is AuthMode.TBA:
+            return _check_signed(world, provider, request.headers.get("authorization", ""))
         usual = _usual(provider.auth_mode)
         if usual is None:
             return ""
@@ -75,14 +79,26 @@ def _usual(mode: AuthMode) -> str | None:
 def _check_value(world: "World", provider: Provider, name: str, value: str) -> None:
     root = name.partition(".")[0]
     try:
-        if provider.auth_mode in _TOKENS and (root in {"accessToken", "token"} or name.endswith("token")):
+        if provider.auth_mode in _TOKENS and name in _ISSUED:
             world.read_token(value, "access", provider)
             return
     except RefusedError as error:
         raise RefusedError(401, "unauthorized", error.why) from None
+    if provider.auth_mode is AuthMode.SIGNATURE:
+        wsse = _WSSE.fullmatch(value)
+        value = wsse[1] if wsse else ""
     blank = root in {"username", "password"}
     if value.startswith(PREFIX) or (world.is_wrong(value) and not (blank and not value)):
         raise RefusedError(401, "unauthorized", f"{provider.display_name} does not know this credential.")
+
+
+def _check_signed(world: "World", provider: Provider, header: str) -> str:
+    """An OAuth 1 header must be whole (RFC 5849 section 3.5.1); nobody told us the secrets to check it with."""
+    fields = dict(re.findall(r'(\w+)="([^"]*)"', header)) if header.startswith("OAuth ") else {}
+    if not fields.keys() >= _OAUTH1_FIELDS or (provider.auth_mode is AuthMode.TBA and not fields.get("realm")):
+        raise RefusedError(401, "unauthorized", "The request is not signed (RFC 5849).")
+    _check_value(world, provider, "credentials.token_id", unquote(fields["oauth_token"]))
+    return fields["oauth_token"]
 
 
 def _check_headers(provider: Provider, request: Received) -> None:

@@ -20,7 +20,7 @@ def answer(world: "World", provider: Provider, request: Received, *, granted: bo
     query = request.query
     if request.method != "GET":
         raise RefusedError(405, "invalid_request", "A browser comes with GET.")
-    if provider.auth_mode not in {AuthMode.OAUTH2, AuthMode.CUSTOM, AuthMode.MCP_OAUTH2}:
+    if provider.auth_mode not in {AuthMode.OAUTH2, AuthMode.MCP_OAUTH2}:
         raise RefusedError(404, "invalid_request", f"{provider.auth_mode.value} is not simulated here.")
     for name in ("client_id", "redirect_uri", "state"):
         if not query.get(name):

@@ -15,6 +15,7 @@ class Role(StrEnum):
     AUTHORIZE = "authorize"
     TOKEN = "token"  # noqa: S105 (an address, no secret)
     REVOKE = "revoke"
+    REGISTER = "register"
     API = "api"
 
 
@@ -35,7 +36,10 @@ def places_of(provider: Provider) -> Iterator[Place]:
         yield Place(provider, Role.AUTHORIZE, provider.authorization_url)
     urls: Any = raw.get("token_url")
     token_urls = list(cast("Mapping[str, str]", urls).values()) if isinstance(urls, Mapping) else [urls]
-    for url in (*token_urls, raw.get("refresh_url")):
+    steps = cast("list[Mapping[str, Any]]", raw.get("additional_steps") or [])
+    if raw.get("registration_url"):
+        yield Place(provider, Role.REGISTER, str(raw["registration_url"]))
+    for url in (*token_urls, raw.get("refresh_url"), *(step.get("token_url") for step in steps)):
         if url:
             yield Place(provider, Role.TOKEN, str(url))
     revocation = cast("Mapping[str, Any]", raw.get("revocation") or {})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
-CREDENTIAL_NAMES = frozenset({"accessToken", "apiKey", "token", "username", "password", "credentials"})
+CREDENTIAL_NAMES = frozenset({"accessToken", "refreshToken", "apiKey", "token", "username", "password", "credentials"})
 _WORD = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote_plus
 
 from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.simulator import logins
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.filling import example_of
-from dragoman_server.simulator.reading import put, values_in
+from dragoman_server.simulator.reading import carries_credential, put, values_in
 from dragoman_server.simulator.tokens import Minted
 
 if TYPE_CHECKING:
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
 
 ANY_CLIENT = "*"
 """Some vendors know the client by its secret alone."""
-_MODES = {AuthMode.OAUTH2, AuthMode.OAUTH2_CC}
+_MODES = {AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.MCP_OAUTH2}
 """Modes whose token endpoint is played here."""
+_LOGINS = {AuthMode.TWO_STEP, AuthMode.BILL}
 
 
 def answer(world: "World", provider: Provider, request: Received) -> Answer:
     """Give a token for a code, a refresh token or a client; raise RefusedError as the vendor would."""
+    if provider.auth_mode in _LOGINS:
+        return logins.answer(world, provider, request)
     if provider.auth_mode not in _MODES:
         raise RefusedError(501, "unsupported", f"The token endpoint of {provider.auth_mode.value} is not simulated.")
     fields = _fields(provider, request)
     client, secret = _client(provider, request, fields)
-    if not client or world.is_wrong(secret):
+    if provider.get("client_registration") == "dynamic":
+        world.read_token(client, "client", provider)
+    elif not client or world.is_wrong(secret):
         raise RefusedError(401, "invalid_client", "The client's id or secret is wrong.")
     if provider.auth_mode is AuthMode.OAUTH2_CC:
         _check_params(provider.get("token_params"), fields, "client_credentials")
@@ -170,6 +176,15 @@ def _put_life(body: dict[str, Any], provider: Provider, shape: Mapping[str, Any]
         put(body, str(shape.get("token_expiration") or "expires_in"), world.life * factor)
 
 
+def register(world: "World", provider: Provider, request: Received) -> Answer:
+    """Register a client (RFC 7591 section 3): public ones only, PKCE protects them."""
+    wanted = request.json
+    if request.method != "POST" or not wanted.get("redirect_uris"):
+        raise RefusedError(400, "invalid_redirect_uri", "`redirect_uris` is missing.")
+    client = Minted("client", provider.name, "", world.new_family(), 0, 0).text()
+    return Answer(201, {**wanted, "client_id": client, "token_endpoint_auth_method": "none"})
+
+
 def revoke(world: "World", provider: Provider, request: Received) -> Answer:
     """End a token and everything of its consent (RFC 7009 section 2); an unknown token is no error."""
     spec = cast("Mapping[str, Any]", provider.get("revocation") or {})
@@ -179,7 +194,8 @@ def revoke(world: "World", provider: Provider, request: Received) -> Answer:
     fields = {**request.query, **request.form, **{k: v for k, v in request.json.items() if isinstance(v, str)}}
     header = request.headers.get("authorization", "")
     bearer = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
-    text = bearer if spec.get("auth") == "bearer" else fields.get("token", bearer)
+    named = [n for n, t in cast("Mapping[str, Any]", spec.get("params") or {}).items() if carries_credential(str(t))]
+    text = bearer if spec.get("auth") == "bearer" else fields.get(named[0] if named else "token", bearer)
     if spec.get("auth") == "basic" and not header.startswith("Basic "):
         raise RefusedError(401, "invalid_client", "The client must authenticate in the header.")
     if spec.get("auth") == "body" and not fields.get("client_id"):

@@ -12,7 +12,7 @@ from typing import Literal
 
 PREFIX = "sim_"
 _KEY = b"dragoman simulator"
-Kind = Literal["code", "access", "refresh"]
+Kind = Literal["code", "access", "refresh", "client"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class World:
                 return authorize.answer(self, place.provider, request)
             case Role.TOKEN:
                 return token.answer(self, place.provider, request)
+            case Role.REGISTER:
+                return token.register(self, place.provider, request)
             case Role.REVOKE:
                 return token.revoke(self, place.provider, request)
             case Role.API:
