@@ -19,6 +19,7 @@ from dragoman_server.control.model import Account, Connection, Environment, Inte
 from dragoman_server.db import Conn, Database, Invalidations
 from dragoman_server.kit.clock import SystemClock
 from dragoman_server.logs.service import Logs
+from dragoman_server.outbox import Relay
 from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import Provider
 from dragoman_server.proxy import Proxy, ProxyRequest, Target
@@ -64,6 +65,7 @@ class Simulation:
     catalogue: Catalogue
     account: Account
     environment: Environment
+    relay: Relay
     world: RecordingWorld = field(init=False)
 
     def play(self, name: str) -> Provider:
@@ -134,7 +136,10 @@ async def simulation(url: str, folder: Path, catalogue: Catalogue) -> AsyncGener
         account = await Accounts(**common).create("Acme")
         environment = await Environments(**common).create(account.id, "dev")
         try:
-            yield Simulation(app, egress, parts, proxy, integrations, connections, catalogue, account, environment)
+            relay = Relay(database=database, handlers={"revoke": parts.revoking.handle}, listen_url=url)
+            yield Simulation(
+                app, egress, parts, proxy, integrations, connections, catalogue, account, environment, relay
+            )
         finally:
             await parts.refresher.stop(grace=1.0)
             await database.close()

@@ -1,6 +1,5 @@
 """Every entry we ship lives a whole life against its simulator: connect, call, page, be limited, refresh, fail, end."""
 
-import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.providers.catalogue import load_catalogue
 from dragoman_server.providers.model import AuthMode, Credential, Field, Provider
 from dragoman_server.providers.rendering import RequestScope, build_request
-from dragoman_server.providers.scope import template_scope
-from dragoman_server.providers.urls import render_url
 from dragoman_server.simulator.filling import config_of, fill
 from tests.conftest import _clone  # pyright: ignore[reportPrivateUsage]
 from tests.contracts.simulated import Simulation, query_of, simulation
@@ -238,27 +235,16 @@ async def check_renewal(world: Simulation, integration: Integration, connection:
 async def check_revocation(
     world: Simulation, provider: Provider, integration: Integration, connection: Connection
 ) -> None:
-    """The entry's revocation call ends the token."""
+    """Deleting the connection ends its token at the vendor."""
     credential = await credential_of(world, integration, connection)
-    token = credential.token() or ""
-    spec = provider.get("revocation")
     scope = RequestScope(connection.connection_config, credential, dict(APP))
-    style, form = spec.get("auth"), {"token": token}
-    headers = [("content-type", "application/x-www-form-urlencoded")]
-    if style == "basic":
-        pair = base64.b64encode(f"{APP['client_id']}:{APP['client_secret']}".encode()).decode()
-        headers.append(("authorization", f"Basic {pair}"))
-    elif style == "bearer":
-        headers.append(("authorization", f"Bearer {token}"))
-    elif style == "body":
-        form |= APP
-    body = "&".join(f"{k}={v}" for k, v in form.items()).encode()
-    url = render_url(spec["url"], template_scope(scope))
-    async with world.egress.request(spec.get("method", "POST"), url, headers=headers, body=body) as answer:
-        assert answer.status == 200, await answer.read(10_000)
     request = build_request(provider, scope, method="GET", endpoint="/things")
+
+    await world.parts.connect.delete(world.environment.id, provider.name, connection.connection_id)
+    await world.relay.once()
+
     async with world.egress.request("GET", request.url, headers=request.headers) as answer:
-        assert answer.status == 401
+        assert answer.status == 401, world.world.asked[-2]
 
 
 @pytest.mark.parametrize("name", PLAYED)
