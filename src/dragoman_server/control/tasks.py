@@ -37,7 +37,8 @@ class SyncPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 class ActionPayload(msgspec.Struct, frozen=True, kw_only=True):
     """Run an action. `input` is JSON text; `reported`: an `async_action` webhook follows.
-    `depth`: how many actions called each other to get here."""
+    `depth`: how many actions called each other to get here.
+    """
 
     v: int = VERSION
     environment_id: int
