@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dragoman import pagination
 from dragoman_server.connect.authorize import Asking
@@ -22,13 +24,21 @@ from tests.contracts.simulated import Simulation, query_of, simulation
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+
+def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
 CATALOGUE = load_catalogue()
 APP = {"client_id": "our-app", "client_secret": "our+app:secret/1"}
+KEYS = {
+    "HMAC": "0f" * 32,
+    "RSA": pem(rsa.generate_private_key(65537, 2048)),
+    "EC": pem(ec.generate_private_key(ec.SECP256R1())),
+}
 NOT_YET = frozenset(
     {
         AuthMode.MCP_OAUTH2_GENERIC,
-        AuthMode.JWT,
-        AuthMode.OAUTH1,
         AuthMode.APP,
         AuthMode.CUSTOM,
         AuthMode.AWS_SIGV4,
@@ -71,7 +81,9 @@ async def connect_by_consent(world: Simulation, provider: Provider, *, good: boo
     if not good:
         world.world.wrong_secrets.add(APP["client_secret"])
     back = query_of(location)
-    if not good and registers:
+    if not good and provider.auth_mode is AuthMode.OAUTH1:
+        del back["oauth_verifier"]
+    elif not good and registers:
         back = {"error": "access_denied", "state": back["state"]}
     outcome = await connect.finish_oauth(back, {begun.cookie_name: begun.cookie_value})
     if outcome.error_type is not None:
@@ -109,6 +121,10 @@ async def connect_as_client(world: Simulation, provider: Provider, *, good: bool
 
 async def connect_by_login(world: Simulation, provider: Provider, *, good: bool = True) -> tuple[Any, Integration]:
     values = {name: typed(field) for name, field in provider.credentials.items()}
+    if "privateKey" in values:
+        values["privateKey"] = KEYS[provider.get("signature")["protocol"]]
+    if "privateKeyId" in values and provider.credentials["privateKeyId"].example is None:
+        values["privateKeyId"] = "0123456789abcdef01234567"
     return await connect_by_typing(world, provider, good=good, values=values)
 
 
@@ -139,6 +155,8 @@ STORIES: dict[AuthMode, Story] = {
     AuthMode.SIGNATURE: connect_by_login,
     AuthMode.MCP_OAUTH2: connect_by_consent,
     AuthMode.TBA: connect_by_token,
+    AuthMode.JWT: connect_by_login,
+    AuthMode.OAUTH1: connect_by_consent,
 }
 RENEWED = {
     AuthMode.OAUTH2,

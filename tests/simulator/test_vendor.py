@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from dragoman_server.connect.grants.pkce import challenge
-from dragoman_server.providers.model import Provider
+from dragoman_server.providers.model import AuthMode, Provider
 from dragoman_server.simulator import World
 from dragoman_server.simulator.exchange import Answer, Received
 from dragoman_server.simulator.reading import put, values_in
@@ -20,6 +20,13 @@ ENTRY = {
     "revocation": {"url": "https://acme.example/revoke", "auth": "body"},
     "proxy": {"base_url": "https://api.acme.example/v1", "headers": {"acme-version": "3"}},
 }  # fmt: skip
+
+
+KEYED = {
+    AuthMode.API_KEY: {"x-key": "${apiKey}"}, AuthMode.SIGNATURE: {"x-wsse": "${accessToken}"},
+    AuthMode.BILL: {"sessionid": "${credentials.session_id}"},
+}  # fmt: skip
+"""Modes whose entries must say where the credential goes."""
 
 
 class Clock:
@@ -247,3 +254,12 @@ def test_values_are_put_where_a_path_says() -> None:
     put(body, "meta.next", "n")
 
     assert body == {"data": [{"items": [1]}, {"items": [2]}], "meta": {"next": "n"}}
+
+
+@pytest.mark.parametrize("mode", [mode for mode in AuthMode if mode is not AuthMode.NONE])
+def test_no_mode_is_answered_without_a_credential(mode: AuthMode) -> None:
+    world = acme(
+        auth_mode=mode.value, proxy={"base_url": "https://api.acme.example/v1", "headers": KEYED.get(mode, {})}
+    )
+
+    assert world.answer(Received("GET", "https://api.acme.example/v1/things")).status in {401, 501}

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.simulator import oauth1
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.places import Place
 from dragoman_server.simulator.reading import carries_credential, names_in, put, values_in
@@ -23,15 +24,20 @@ _PAGE = "simulated_page"
 _LARGEST_PAGE = 1000
 _SMALL_PAGE = 2
 _NEGOTIATED = frozenset({"accept", "user-agent", "content-type", "accept-encoding", "accept-language"})
-_TOKENS = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.TWO_STEP, AuthMode.MCP_OAUTH2, AuthMode.BILL})
+_BEARER = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.TWO_STEP, AuthMode.MCP_OAUTH2, AuthMode.JWT})
+_TOKENS = _BEARER - {AuthMode.JWT} | {AuthMode.BILL, AuthMode.OAUTH1}
+"""Modes whose tokens are ours to know."""
+_PLAYED = _BEARER | _TOKENS | {AuthMode.API_KEY, AuthMode.BASIC, AuthMode.NONE, AuthMode.SIGNATURE, AuthMode.TBA}
 _ISSUED = frozenset({"accessToken", "token", "credentials.token", "credentials.access_token", "credentials.session_id"})
 _WSSE = re.compile(r'UsernameToken Username="([^"]+)", PasswordDigest="[^"]+", Nonce="[^"]+", Created="[^"]+"')
-_OAUTH1_FIELDS = {"oauth_consumer_key", "oauth_token", "oauth_signature", "oauth_nonce", "oauth_timestamp"}
+_SIGNED = frozenset({AuthMode.OAUTH1, AuthMode.TBA})
 
 
 def answer(world: "World", place: Place, request: Received) -> Answer:
     """Answer a call; raise RefusedError where the credential or a header of the entry is not as it should be."""
     provider = place.provider
+    if provider.auth_mode not in _PLAYED:
+        raise RefusedError(501, "unsupported", f"{provider.auth_mode.value} is not simulated yet.")
     credential = _check_credential(world, provider, request)
     _check_headers(provider, request)
     if request.query.get(CONTROL) == "rate-limit":
@@ -51,8 +57,8 @@ def _check_credential(world: "World", provider: Provider, request: Received) -> 
     places = [(t, request.headers.get(name)) for name, t in hints.headers.items() if carries_credential(t)]
     places += [(t, request.query.get(name)) for name, t in hints.query.items() if carries_credential(t)]
     if not places and "authorization" not in hints.headers:
-        if provider.auth_mode is AuthMode.TBA:
-            return _check_signed(world, provider, request.headers.get("authorization", ""))
+        if provider.auth_mode in _SIGNED:
+            return _check_signed(world, provider, request)
         usual = _usual(provider.auth_mode)
         if usual is None:
             return ""
@@ -71,7 +77,7 @@ def _check_credential(world: "World", provider: Provider, request: Received) -> 
 
 
 def _usual(mode: AuthMode) -> str | None:
-    if mode in _TOKENS:
+    if mode in _BEARER:
         return "Bearer ${accessToken}"
     return "Basic ${base64(${username}:${password})}" if mode is AuthMode.BASIC else None
 
@@ -84,6 +90,9 @@ def _check_value(world: "World", provider: Provider, name: str, value: str) -> N
             return
     except RefusedError as error:
         raise RefusedError(401, "unauthorized", error.why) from None
+    if provider.auth_mode is AuthMode.JWT and name in _ISSUED:
+        _check_jwt(world, provider, value)
+        return
     if provider.auth_mode is AuthMode.SIGNATURE:
         wsse = _WSSE.fullmatch(value)
         value = wsse[1] if wsse else ""
@@ -92,13 +101,30 @@ def _check_value(world: "World", provider: Provider, name: str, value: str) -> N
         raise RefusedError(401, "unauthorized", f"{provider.display_name} does not know this credential.")
 
 
-def _check_signed(world: "World", provider: Provider, header: str) -> str:
-    """An OAuth 1 header must be whole (RFC 5849 section 3.5.1); nobody told us the secrets to check it with."""
-    fields = dict(re.findall(r'(\w+)="([^"]*)"', header)) if header.startswith("OAuth ") else {}
-    if not fields.keys() >= _OAUTH1_FIELDS or (provider.auth_mode is AuthMode.TBA and not fields.get("realm")):
-        raise RefusedError(401, "unauthorized", "The request is not signed (RFC 5849).")
-    _check_value(world, provider, "credentials.token_id", unquote(fields["oauth_token"]))
-    return fields["oauth_token"]
+def _check_signed(world: "World", provider: Provider, request: Received) -> str:
+    token = oauth1.signed_fields(provider, request, "oauth_token")["oauth_token"]
+    issued = provider.auth_mode is AuthMode.OAUTH1
+    _check_value(world, provider, "accessToken" if issued else "credentials.token_id", token)
+    return token
+
+
+def _check_jwt(world: "World", provider: Provider, token: str) -> None:
+    """A token signed by the caller: what it says must be as the entry writes it. We have no key to check it with."""
+    try:
+        header, claims = (
+            cast("dict[str, Any]", json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+            for part in token.split(".")[:2]
+        )
+        alive = int(claims["exp"]) > world.now()
+    except (ValueError, KeyError, TypeError):
+        alive, header, claims = False, {}, {}
+    wanted = cast("Mapping[str, Mapping[str, Any]]", provider.get("token") or {})
+    for said, templates in ((header, wanted.get("header") or {}), (claims, wanted.get("payload") or {})):
+        for name, template in templates.items():
+            found = values_in(str(template), str(said.get(name, "")))
+            alive = alive and found is not None and not any(v and world.is_wrong(v) for v in found.values())
+    if not alive:
+        raise RefusedError(401, "unauthorized", "The signed token is none of this vendor's, or has expired.")
 
 
 def _check_headers(provider: Provider, request: Received) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.simulator import oauth1
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.filling import example_of
 from dragoman_server.simulator.tokens import Minted
@@ -20,6 +21,8 @@ def answer(world: "World", provider: Provider, request: Received, *, granted: bo
     query = request.query
     if request.method != "GET":
         raise RefusedError(405, "invalid_request", "A browser comes with GET.")
+    if provider.auth_mode is AuthMode.OAUTH1:
+        return oauth1.consent(world, provider, request, granted=granted)
     if provider.auth_mode not in {AuthMode.OAUTH2, AuthMode.MCP_OAUTH2}:
         raise RefusedError(404, "invalid_request", f"{provider.auth_mode.value} is not simulated here.")
     for name in ("client_id", "redirect_uri", "state"):

@@ -16,6 +16,7 @@ class Role(StrEnum):
     TOKEN = "token"  # noqa: S105 (an address, no secret)
     REVOKE = "revoke"
     REGISTER = "register"
+    TEMPORARY = "temporary"
     API = "api"
 
 
@@ -37,6 +38,8 @@ def places_of(provider: Provider) -> Iterator[Place]:
     urls: Any = raw.get("token_url")
     token_urls = list(cast("Mapping[str, str]", urls).values()) if isinstance(urls, Mapping) else [urls]
     steps = cast("list[Mapping[str, Any]]", raw.get("additional_steps") or [])
+    if raw.get("request_url"):
+        yield Place(provider, Role.TEMPORARY, str(raw["request_url"]))
     if raw.get("registration_url"):
         yield Place(provider, Role.REGISTER, str(raw["registration_url"]))
     for url in (*token_urls, raw.get("refresh_url"), *(step.get("token_url") for step in steps)):

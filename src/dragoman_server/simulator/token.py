@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote_plus
 
 from dragoman_server.providers.model import AuthMode, Provider
-from dragoman_server.simulator import logins
+from dragoman_server.simulator import logins, oauth1
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.filling import example_of
 from dragoman_server.simulator.reading import carries_credential, put, values_in
@@ -28,6 +28,8 @@ def answer(world: "World", provider: Provider, request: Received) -> Answer:
     """Give a token for a code, a refresh token or a client; raise RefusedError as the vendor would."""
     if provider.auth_mode in _LOGINS:
         return logins.answer(world, provider, request)
+    if provider.auth_mode is AuthMode.OAUTH1:
+        return oauth1.token(world, provider, request)
     if provider.auth_mode not in _MODES:
         raise RefusedError(501, "unsupported", f"The token endpoint of {provider.auth_mode.value} is not simulated.")
     fields = _fields(provider, request)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dragoman_server.kit.clock import Clock, SystemClock
 from dragoman_server.kit.ids import random_token
 from dragoman_server.providers.model import Provider
-from dragoman_server.simulator import api, authorize, token
+from dragoman_server.simulator import api, authorize, oauth1, token
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.places import Map, Place, Role
 from dragoman_server.simulator.tokens import Minted, read
@@ -41,7 +41,7 @@ class World:
             try:
                 return self._play(place, request)
             except RefusedError as error:
-                first = first or error
+                first = error if first is None or first.status == 501 else first
         return first.answer() if first else Answer(404)
 
     def consent(self, name: str, request: Received, *, granted: bool) -> Answer:
@@ -60,6 +60,8 @@ class World:
                 return authorize.answer(self, place.provider, request)
             case Role.TOKEN:
                 return token.answer(self, place.provider, request)
+            case Role.TEMPORARY:
+                return oauth1.temporary(self, place.provider, request)
             case Role.REGISTER:
                 return token.register(self, place.provider, request)
             case Role.REVOKE:
