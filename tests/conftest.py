@@ -10,11 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dragoman_server.db import Database
 from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
+
+# How long an example takes is a benchmark's business; a failing one prints how to repeat it.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
 
 pytest_plugins = ["tests.support.fixtures"]
 
