@@ -70,7 +70,6 @@ class Settings(BaseSettings):
     records_prune_after_days: int = Field(
         0, ge=0, description="Empty the payload of records unchanged for so many days (0: never)."
     )
-    task_claim_limit: int = Field(64, ge=1, le=1000, description="Tasks a worker holds at once.")
     sync_slots: int = Field(16, ge=1, le=500, description="Syncs a worker runs at once.")
     action_slots: int = Field(16, ge=1, le=500, description="Actions a worker runs at once.")
     environment_concurrency: int = Field(500, ge=1, description="Tasks of one environment that run at once.")
