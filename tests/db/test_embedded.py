@@ -46,3 +46,16 @@ def leave_locks(folder: Path, pid: int) -> None:
     for left in (folder / "pg/data/postmaster.pid", folder / "pg/socket/.s.PGSQL.5432.lock"):
         lines = left.read_text().split("\n")
         left.write_text("\n".join([str(pid), *lines[1:]]))
+
+
+def test_whoever_reads_where_the_server_listens_while_it_starts_again_reads_a_whole_line(folder: Path) -> None:
+    server = EmbeddedPostgres(folder / "pg")
+    try:
+        server.start()
+        with (folder / "pg/socket.path").open() as reader:  # another process, that has just opened it
+            server.stop()
+            server.start()
+
+            assert reader.read().strip() == str(folder / "pg/socket")
+    finally:
+        server.stop()

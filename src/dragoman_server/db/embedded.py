@@ -207,7 +207,10 @@ class EmbeddedPostgres:
         if account is not None:
             os.chown(folder, account.pw_uid, account.pw_gid)
         self._socket_folder = folder
-        (self._folder / "socket.path").write_text(f"{folder}\n", encoding="utf-8")
+        named = self._folder / "socket.path"
+        written = named.with_suffix(".new")
+        written.write_text(f"{folder}\n", encoding="utf-8")
+        written.replace(named)  # in one step: `attach` reads it while a killed server is started again
 
     def _end_leftover(self) -> None:
         """End a server that an earlier, killed supervisor left on this cluster; forget its stale pid and lock files.
