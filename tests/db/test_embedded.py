@@ -48,14 +48,16 @@ def leave_locks(folder: Path, pid: int) -> None:
         left.write_text("\n".join([str(pid), *lines[1:]]))
 
 
-def test_whoever_reads_where_the_server_listens_while_it_starts_again_reads_a_whole_line(folder: Path) -> None:
+def test_where_the_server_listens_is_replaced_and_never_rewritten_under_a_reader(folder: Path) -> None:
+    named = folder / "pg/socket.path"
     server = EmbeddedPostgres(folder / "pg")
     try:
         server.start()
-        with (folder / "pg/socket.path").open() as reader:  # another process, that has just opened it
+        with named.open() as reader:  # another process, that asks while the server is started again
             server.stop()
             server.start()
 
-            assert reader.read().strip() == str(folder / "pg/socket")
+            assert os.fstat(reader.fileno()).st_ino != named.stat().st_ino
+            assert named.read_text().strip() == str(folder / "pg/socket")
     finally:
         server.stop()
