@@ -1,6 +1,7 @@
 """What the routers share: the caller, raw JSON answers, headers that name a connection."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -38,6 +39,11 @@ class Json(Response):
 
     def render(self, content: Any) -> bytes:
         return content if isinstance(content, bytes) else msgspec.json.encode(content)
+
+
+def encode_items(items: Sequence[Any]) -> bytes:
+    """Return a slice of a JSON array without its brackets, for lists too long to encode in one go."""
+    return msgspec.json.encode(items)[1:-1]
 
 
 def data(value: Any, status: int = 200) -> Json:

@@ -15,6 +15,7 @@ from dragoman_server.api.common import (
     IntegrationHeader,
     Json,
     caller,
+    encode_items,
     environment_of,
     query_truth,
 )
@@ -135,8 +136,9 @@ def routes(
     @router.get("/connections", summary="Find connections", openapi_extra=CONNECTIONS)
     async def list_connections(request: Request) -> Json:
         wanted = _filter(request)
-        found = await connections.list(environment_of(request), wanted)
-        return Json({"connections": [connection_summary(c) for c in found]})
+        slices = connections.slices(environment_of(request), wanted)
+        parts = [encode_items([connection_summary(c) for c in found]) async for found in slices if found]
+        return Json(b'{"connections":[' + b",".join(parts) + b"]}")
 
     @router.post("/connections", status_code=201, summary="Import a credential you already have")
     async def create(request: Request, body: Import) -> Json:

@@ -40,7 +40,11 @@ _SESSION_TOKEN = _parameter("connect_session_token", {"type": "string"}, "The se
 
 CONNECTIONS = _extra(
     _parameter("connectionId", {"type": "string", "maxLength": 255}, "Only this connection id."),
-    _parameter("search", {"type": "string", "maxLength": 255}, "Part of a connection id, or of an end user's details."),
+    _parameter(
+        "search",
+        {"type": "string", "maxLength": 255},
+        "Part of a connection id, or of an end user's name or e-mail. Fewer than 3 letters look at the newest 10,000.",
+    ),
     _parameter("integrationId", {"type": "string"}, "Only these integrations, comma-separated."),
     _parameter("endUserId", {"type": "string", "maxLength": 255}, "Only this end user's."),
     _parameter("endUserOrganizationId", {"type": "string", "maxLength": 255}, "Only this organization's."),

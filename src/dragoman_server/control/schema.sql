@@ -1,6 +1,14 @@
 -- What this part's migrations make of an empty database. Written by scripts/dump_schema.py; do not edit.
 
 CREATE SCHEMA control;
+CREATE FUNCTION control.grams(environment_id integer, texts text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT coalesce(pg_catalog.array_agg(DISTINCT environment_id || ':' || pg_catalog.substr(folded, place, 3)), '{}')
+    FROM pg_catalog.unnest(texts) AS given (value)
+    CROSS JOIN LATERAL (SELECT pg_catalog.lower(pg_catalog.left(value, 255) COLLATE "default")) AS lowered (folded)
+    CROSS JOIN LATERAL pg_catalog.generate_series(1, pg_catalog.length(folded) - 2) AS place
+$$;
 CREATE TABLE control.accounts (
     id integer NOT NULL,
     uuid uuid DEFAULT gen_random_uuid() NOT NULL,
@@ -279,6 +287,7 @@ CREATE INDEX connections_end_user ON control.connections USING btree (environmen
 CREATE UNIQUE INDEX connections_identity ON control.connections USING btree (environment_id, integration_id, connection_id) WHERE (deleted_at IS NULL);
 CREATE INDEX connections_newest ON control.connections USING btree (environment_id, id) WHERE (deleted_at IS NULL);
 CREATE INDEX connections_public ON control.connections USING btree (environment_id, connection_id) WHERE (deleted_at IS NULL);
+CREATE INDEX connections_search ON control.connections USING gin (control.grams(environment_id, ARRAY[connection_id, (end_user ->> 'email'::text), (end_user ->> 'display_name'::text)])) WITH (fastupdate=off) WHERE (deleted_at IS NULL);
 CREATE INDEX connections_tags ON control.connections USING gin (tags jsonb_path_ops) WITH (fastupdate=off) WHERE (deleted_at IS NULL);
 CREATE INDEX environments_deleted ON control.environments USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
 CREATE UNIQUE INDEX environments_name ON control.environments USING btree (account_id, name) WHERE (deleted_at IS NULL);

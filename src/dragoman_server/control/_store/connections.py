@@ -18,6 +18,8 @@ LIST_CONNECTIONS = read_sql(_PACKAGE, "list_connections")
 LIST_BY_ID = read_sql(_PACKAGE, "list_connections_by_id")
 LIST_BY_END_USER = read_sql(_PACKAGE, "list_connections_by_end_user")
 LIST_BY_TAGS = read_sql(_PACKAGE, "list_connections_by_tags")
+LIST_BY_SEARCH = read_sql(_PACKAGE, "list_connections_by_search")
+LIST_BY_LETTERS = read_sql(_PACKAGE, "list_connections_by_letters")
 COUNT_CONNECTIONS = read_sql(_PACKAGE, "count_connections")
 LOCK_CONNECTIONS = read_sql(_PACKAGE, "lock_connections")
 REPLACE_METADATA = read_sql(_PACKAGE, "replace_metadata")
@@ -29,6 +31,11 @@ ADD_ERROR = read_sql(_PACKAGE, "add_error")
 CLEAR_ERRORS = read_sql(_PACKAGE, "clear_errors")
 TOUCH_CONNECTIONS = read_sql(_PACKAGE, "touch_connections")
 PURGE_CONNECTIONS = read_sql(_PACKAGE, "purge_connections")
+
+INDEXED_LETTERS = 3
+"""How many letters a search needs so that an index finds its matches."""
+SEARCHED_WITHOUT_INDEX = 10_000
+"""How many connections, the newest, a shorter search looks at."""
 
 
 def _end_user(value: Mapping[str, Any] | None) -> EndUser | None:
@@ -101,20 +108,24 @@ async def by_rows(conn: Conn, environment_id: EnvironmentId, row_ids: Sequence[C
     return [_connection(row) for row in await conn.fetch(CONNECTIONS_BY_ROWS, environment_id, list(row_ids))]
 
 
-async def search(conn: Conn, environment_id: EnvironmentId, wanted: ConnectionFilter) -> list[Connection]:
-    statement = LIST_CONNECTIONS
+async def search(conn: Conn, environment_id: EnvironmentId, wanted: ConnectionFilter) -> list[ConnectionRowId]:
+    """Return the numbers of a page of connections, the newest first."""
+    statement, more = LIST_CONNECTIONS, list[object]()
     if wanted.connection_id is not None:
         statement = LIST_BY_ID
     elif wanted.end_user_id is not None:
         statement = LIST_BY_END_USER
     elif wanted.tags:
         statement = LIST_BY_TAGS
-    rows = await conn.fetch(
+    elif wanted.search and len(wanted.search) >= INDEXED_LETTERS:
+        statement, more = LIST_BY_SEARCH, [wanted.search]
+    elif wanted.search:
+        statement, more = LIST_BY_LETTERS, [SEARCHED_WITHOUT_INDEX]
+    return await conn.fetchval(
         statement, environment_id, wanted.connection_id, _like(wanted.search), list(wanted.integration_keys),
         wanted.end_user_id, wanted.end_user_organization_id, wanted.tags, wanted.with_errors, wanted.limit,
-        wanted.page * wanted.limit,
+        wanted.page * wanted.limit, *more,
     )  # fmt: skip
-    return [_connection(row) for row in rows]
 
 
 def _like(text: str | None) -> str | None:

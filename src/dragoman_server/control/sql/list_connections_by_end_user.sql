@@ -14,5 +14,4 @@ WITH matching AS MATERIALIZED (
         AND (NOT $8::boolean OR c.errors <> '[]')
     ORDER BY c.id DESC LIMIT $9 OFFSET $10
 )
-SELECT id, uuid, environment_id, integration_id, unique_key, provider, connection_id, connection_config, metadata, tags, end_user, webhook_url_override, errors, created_at, updated_at, last_fetched_at FROM page JOIN control.live_connections ON id = row_id
-WHERE environment_id = $1 ORDER BY id DESC
+SELECT coalesce(array_agg(row_id ORDER BY row_id DESC), '{}') FROM page
