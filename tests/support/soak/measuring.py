@@ -46,11 +46,11 @@ class Tally:
         self.faults.append(what)
 
     def judge(self, kind: str, began: float, error: BaseException) -> None:
-        """File an error: of an outage, or a fault. 500 is never excused."""
+        """File an error: of an outage, or a fault. A 500 is never excused, but for an action told to be interrupted."""
         now = time.monotonic()
         said = f"{kind}: {error}"
         named = error.code if isinstance(error, ApiError) else type(error).__name__
-        if isinstance(error, ApiError) and error.status == 500:
+        if isinstance(error, ApiError) and error.status == 500 and error.code != "interrupted":
             self.fault(said)
         elif any(outage.covers(began, now) for outage in self.outages):
             self.excused[f"{kind} {named}"] += 1
