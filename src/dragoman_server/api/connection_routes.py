@@ -116,13 +116,15 @@ def routes(
     router = APIRouter(tags=["Connections"])
 
     async def with_credentials(
-        principal: Principal, connection: Connection, *, force: bool, refresh_token: bool
+        principal: Principal, connection: Connection, *, force: bool, refresh_token: bool, app_token: bool
     ) -> dict[str, Any]:
         """The whole connection; without the scope its credentials are left out, and nothing is refreshed."""
         if not principal.may(READ_CREDENTIALS):
             return connection_full(connection, {})
         try:
             fresh, credential = await read_connection(connection, force=force)
+            if app_token:
+                credential = await read_connection.with_app_token(fresh, credential)
         except RefreshFailedError as error:
             shown = connection_full(connection, {})
             raise DragomanError(
@@ -206,7 +208,6 @@ def routes(
     @router.get("/connections/{connection_id:path}", summary="A connection with a credential that is fresh now")
     async def read(request: Request, connection_id: str, query: Annotated[Read, Query()]) -> Json:
         principal = caller(request)
-        _flag(query.refresh_github_app_jwt_token, "refresh_github_app_jwt_token")
         connection = await _find(principal.environment_id, query.provider_config_key, connection_id)
         return Json(
             await with_credentials(
@@ -214,6 +215,7 @@ def routes(
                 connection,
                 force=_flag(query.force_refresh, "force_refresh"),
                 refresh_token=_flag(query.refresh_token, "refresh_token"),
+                app_token=_flag(query.refresh_github_app_jwt_token, "refresh_github_app_jwt_token"),
             )
         )
 
