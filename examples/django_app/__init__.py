@@ -1,0 +1,1 @@
+"""A Django application whose users connect GitHub and OpenAI."""

@@ -1,0 +1,1 @@
+"""A FastAPI application whose users connect GitHub and OpenAI."""
