@@ -66,22 +66,36 @@ def drop_to(uid: int) -> None:
         raise OSError(1, "the user could not be dropped")
 
 
-def set_limits(limits: Mapping[str, Any], mapped_bytes: int) -> None:
+Ceilings = Mapping[int, int]
+
+
+def ceilings() -> Ceilings:
+    """The limits this process has; those of a run never exceed them."""
+    return {kind: resource.getrlimit(kind)[1] for kind in _LIMITED}
+
+
+_LIMITED = (
+    resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE,
+    resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE, resource.RLIMIT_NPROC,
+)  # fmt: skip
+
+
+def set_limits(limits: Mapping[str, Any], mapped_bytes: int, most: Ceilings) -> None:
     """The kernel's limits of one run."""
     cpu = max(1, int(limits["cpu_seconds"]))
-    _limit(resource.RLIMIT_CPU, cpu, cpu + 1)
-    _limit(resource.RLIMIT_AS, mapped_bytes + int(limits["memory_bytes"]))
-    _limit(resource.RLIMIT_FSIZE, int(limits["file_bytes"]))
-    _limit(resource.RLIMIT_NOFILE, int(limits["open_files"]))
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_MEMLOCK, 0)
-    _limit(resource.RLIMIT_MSGQUEUE, 0)
+    _limit(most, resource.RLIMIT_CPU, cpu, cpu + 1)
+    _limit(most, resource.RLIMIT_AS, mapped_bytes + int(limits["memory_bytes"]))
+    _limit(most, resource.RLIMIT_FSIZE, int(limits["file_bytes"]))
+    _limit(most, resource.RLIMIT_NOFILE, int(limits["open_files"]))
+    _limit(most, resource.RLIMIT_CORE, 0)
+    _limit(most, resource.RLIMIT_MEMLOCK, 0)
+    _limit(most, resource.RLIMIT_MSGQUEUE, 0)
     if limits.get("threads"):
-        _limit(resource.RLIMIT_NPROC, int(limits["threads"]))
+        _limit(most, resource.RLIMIT_NPROC, int(limits["threads"]))
 
 
-def _limit(kind: int, soft: int, hard: int | None = None) -> None:
-    _, ceiling = resource.getrlimit(kind)
+def _limit(most: Ceilings, kind: int, soft: int, hard: int | None = None) -> None:
+    ceiling = most[kind]
     wanted = soft if hard is None else hard
     if ceiling != resource.RLIM_INFINITY:
         soft, wanted = min(soft, ceiling), min(wanted, ceiling)
@@ -101,43 +115,82 @@ def landlock_abi() -> int:
 
 def landlock(readable: Sequence[str], writable: Sequence[str], *, devices: Sequence[str] = ()) -> int:
     """Allow these paths and nothing else, no TCP, no signal or abstract socket to the outside; returns the ABI used."""
+    rules = opened(readable, devices=devices)
+    try:
+        restrict_to(ruleset(rules, (), writable=writable))
+    finally:
+        for descriptor, _ in rules:
+            os.close(descriptor)
+    return landlock_abi()
+
+
+Rule = tuple[int, bytes]
+"""A path that is open, and what the kernel takes to allow it."""
+
+
+def opened(readable: Sequence[str], *, devices: Sequence[str] = ()) -> list[Rule]:
+    """Open what rulesets will allow to read, once for many; paths that are not there are left out."""
+    handled = _handled(landlock_abi())
+    rules = [_rule(path, READ, handled) for path in readable]
+    rules += [_rule(path, READ_FILE | 1 << 1 | 1 << 15, handled) for path in devices]
+    return [rule for rule in rules if rule is not None]
+
+
+def ruleset(rules: Sequence[Rule], own: Sequence[str], *, writable: Sequence[str] = ()) -> int:
+    """Make a ruleset of `rules`, the paths `own` to read and `writable` to write; it binds nobody yet."""
     abi = landlock_abi()
     if abi < 1:
         raise OSError(38, "this kernel has no Landlock")
-    handled = (1 << (13 if abi < 2 else 14 if abi < 3 else 15 if abi < 5 else 16)) - 1
+    handled = _handled(abi)
     fields = struct.pack("QQQ", handled, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)
     size = 8 if abi < 4 else 16 if abi < 6 else 24
-    ruleset = _check(_libc.syscall(LANDLOCK_CREATE, fields, ctypes.c_size_t(size), ctypes.c_uint(0)), "landlock")
+    made = _check(_libc.syscall(LANDLOCK_CREATE, fields, ctypes.c_size_t(size), ctypes.c_uint(0)), "landlock")
     try:
-        for paths, access in (
-            (readable, READ),
-            (writable, READ | WRITE | 1 << 14),
-            (devices, READ_FILE | 1 << 1 | 1 << 15),
-        ):
+        for _, packed in rules:
+            _allow(made, packed)
+        for paths, access in ((own, READ), (writable, READ | WRITE | 1 << 14)):
             for path in paths:
-                _allow(ruleset, path, access & handled)
+                rule = _rule(path, access, handled)
+                if rule is not None:
+                    _allow(made, rule[1])
+                    os.close(rule[0])
+    except BaseException:
+        os.close(made)
+        raise
+    return made
+
+
+def restrict_to(made: int) -> None:
+    """Bind this process, and all it starts, to a ruleset, and close it."""
+    try:
         no_new_privileges()
-        _check(_libc.syscall(LANDLOCK_RESTRICT, ctypes.c_int(ruleset), ctypes.c_uint(0)), "landlock")
+        _check(_libc.syscall(LANDLOCK_RESTRICT, ctypes.c_int(made), ctypes.c_uint(0)), "landlock")
     finally:
-        os.close(ruleset)
-    return abi
+        os.close(made)
 
 
-def _allow(ruleset: int, path: str, access: int) -> None:
+def _handled(abi: int) -> int:
+    return (1 << (13 if abi < 2 else 14 if abi < 3 else 15 if abi < 5 else 16)) - 1
+
+
+def _rule(path: str, access: int, handled: int) -> Rule | None:
     try:
         found = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, PermissionError, NotADirectoryError):
-        return
-    try:
-        if not os.path.isdir(path):
-            access &= _FILE_ONLY
-        rule = struct.pack("=Qi", access, found)
-        _check(
-            _libc.syscall(LANDLOCK_ADD, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint(0)),
-            f"landlock {path}",
-        )
-    finally:
-        os.close(found)
+        return None
+    if not os.path.isdir(path):
+        access &= _FILE_ONLY
+    return found, struct.pack("=Qi", access & handled, found)
+
+
+_add_rule = ctypes.CFUNCTYPE(
+    ctypes.c_long, ctypes.c_long, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint, use_errno=True
+)(("syscall", _libc))
+
+
+def _allow(made: int, packed: bytes) -> None:
+    if _add_rule(LANDLOCK_ADD, made, 1, packed, 0) < 0:
+        _check(-1, "landlock's rule")
 
 
 class _Program(ctypes.Structure):

@@ -7,7 +7,6 @@ import io
 import logging
 import os
 import resource
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from dragoman.authoring.running import failure_of, run_function
 from dragoman.authoring.transport import Transport
 from dragoman_server.runners.guest import frames
 from dragoman_server.runners.guest.session import Session
-from dragoman_server.runners.guest.transport import BlockingWire, LoopWire, SocketTransport
+from dragoman_server.runners.guest.transport import BlockingWire, Connection, LoopWire, SocketTransport
 
 Functions = Callable[[], Mapping[tuple[str, str, str], FunctionDefinition]]
 
@@ -28,7 +27,7 @@ Functions = Callable[[], Mapping[tuple[str, str, str], FunctionDefinition]]
 class LateTransport:
     """A Transport whose wire is made when the function starts: an event loop's wire needs its loop."""
 
-    def __init__(self, connection: socket.socket, session: Session, *, on_loop: bool) -> None:
+    def __init__(self, connection: Connection, session: Session, *, on_loop: bool) -> None:
         self._connection = connection
         self._session = session
         self._on_loop = on_loop
@@ -53,8 +52,8 @@ class LateTransport:
             self.wire.leave()
 
 
-def serve(connection: socket.socket, folder: str, functions: Functions) -> None:
-    """Wait for START, run what it names, send the outcome."""
+def serve(connection: Connection, folder: str, functions: Functions, *, last_act: bool = True) -> None:
+    """Wait for START, run what it names, send the outcome. `last_act`: the process ends right after."""
     session = Session()
     wire = BlockingWire(connection, session)
     problem: Exception | None = None
@@ -69,7 +68,7 @@ def serve(connection: socket.socket, folder: str, functions: Functions) -> None:
             return
     head, body = session.started
     began, used = time.monotonic(), _cpu()
-    outcome, output = _outcome(head, body, connection, session, folder, found, problem)
+    outcome, output = _outcome(head, body, connection, session, folder, found, problem, last_act=last_act)
     outcome["wall_ms"] = round((time.monotonic() - began) * 1000, 3)
     outcome["cpu_ms"] = round((_cpu() - used) * 1000, 3)
     outcome["max_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -84,11 +83,13 @@ def serve(connection: socket.socket, folder: str, functions: Functions) -> None:
 def _outcome(
     head: Mapping[str, Any],
     body: bytes,
-    connection: socket.socket,
+    connection: Connection,
     session: Session,
     folder: str,
     functions: Mapping[tuple[str, str, str], FunctionDefinition],
     problem: Exception | None,
+    *,
+    last_act: bool,
 ) -> tuple[dict[str, Any], bytes]:
     if head.get("protocol") != frames.VERSION:
         return {"ok": False, "error": {"code": "function_runtime_other", "message": "Another protocol version."}}, b""
@@ -115,7 +116,7 @@ def _outcome(
     with _Capture(transport):
         try:
             output = run_function(
-                definition, transport, run, body[offset:] if head.get("has_input") else None, last_act=True
+                definition, transport, run, body[offset:] if head.get("has_input") else None, last_act=last_act
             )
             answer: tuple[dict[str, Any], bytes] = {"ok": True, "has_output": output is not None}, output or b""
         except (Exception, SystemExit, KeyboardInterrupt) as error:  # the author's code may raise anything

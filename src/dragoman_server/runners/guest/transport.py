@@ -5,7 +5,6 @@ loop.
 """
 
 import asyncio
-import socket
 import threading
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
@@ -17,6 +16,16 @@ from dragoman_server.runners.guest.session import Call, Inbound, Session
 
 LONGEST_LINE = 32 * 1024
 READ = 256 * 1024
+
+
+class Connection(Protocol):
+    """What a run needs of its socket."""
+
+    def send(self, data: Any, /) -> int: ...
+    def sendall(self, data: Any, /) -> None: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def fileno(self) -> int: ...
+    def setblocking(self, value: bool, /) -> None: ...
 
 
 class Wire(Protocol):
@@ -111,7 +120,7 @@ class InboundBytes:
 class BlockingWire:
     """For plain functions: reads and writes in place. Threads of the function may share it."""
 
-    def __init__(self, connection: socket.socket, session: Session) -> None:
+    def __init__(self, connection: Connection, session: Session) -> None:
         self.session = session
         self._socket = connection
         self._reading = threading.RLock()
@@ -140,7 +149,7 @@ class LoopWire:
 
     HIGH = 1024 * 1024
 
-    def __init__(self, connection: socket.socket, session: Session) -> None:
+    def __init__(self, connection: Connection, session: Session) -> None:
         self.session = session
         self._socket = connection
         self._loop = asyncio.get_running_loop()

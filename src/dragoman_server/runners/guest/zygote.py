@@ -23,14 +23,15 @@ from typing import Any
 
 from dragoman.authoring.discovery import add_to_path, load_definitions
 from dragoman.authoring.functions import FunctionDefinition
-from dragoman_server.runners.guest import lockdown, run
+from dragoman_server.runners.guest import lockdown, run, warmup
 
 Key = tuple[str, str, str]
 PRELOADED = (
     "asyncio", "random", "uuid", "decimal", "datetime", "urllib.parse", "tempfile", "email.utils", "csv", "hashlib",
-    "pydantic", "msgspec.json", "dragoman.authoring.context", "dragoman.authoring.blocking", "dragoman.pagination",
+    "msgspec.json", "dragoman.authoring.context", "dragoman.authoring.blocking", "dragoman.pagination",
     "dragoman.authoring.running",
 )  # fmt: skip
+"""Whatever is mapped costs every fork: pydantic is warmed only for a project that imports it."""
 
 
 class Zygote:
@@ -46,6 +47,8 @@ class Zygote:
         self._count = 0
         self._mounted = [f"/{name}" for name in _names("/") if name not in {"tmp", "proc"}]
         self._filter = bytes.fromhex(plan.get("child_filter", ""))
+        self._rules: list[lockdown.Rule] = []
+        self._ceilings = lockdown.ceilings()
 
     def prepare(self) -> None:
         """Import, freeze, say how it went."""
@@ -56,6 +59,12 @@ class Zygote:
                 self._functions = self._import()
             except Exception as error:  # the project's own code ran; each run says what it raised
                 self._problem = error
+            self._warm_pydantic()
+        with contextlib.suppress(Exception):  # a run that is not rehearsed is slower, and right
+            warmup.rehearse()
+            warmup.prepare_types((self._functions or {}).values())
+        if self._plan["landlock"]:
+            self._rules = lockdown.opened(self._readable(), devices=self._plan["devices"])
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -100,15 +109,13 @@ class Zygote:
         os.close(passed)
         descriptor = os.pidfd_open(pid)
         self._children[descriptor] = (order["run"], pid, scratch)
-        self._send({"op": "forked", "run": order["run"], "pid": pid})
         return descriptor
 
     def _child(self, order: Mapping[str, Any], passed: int, scratch: str | None, parent: int) -> None:
         status = 1
         try:
-            lockdown.close_all_but(passed)
+            self._shut_in(order["limits"], scratch, parent, passed)
             connection = socket.socket(fileno=passed)
-            self._shut_in(order["limits"], scratch, parent)
             gc.enable()
             run.serve(connection, self._plan["bundle"], self._found)
             status = 0
@@ -118,23 +125,31 @@ class Zygote:
         finally:
             os._exit(status)
 
-    def _shut_in(self, limits: Mapping[str, Any], scratch: str | None, parent: int) -> None:
+    def _shut_in(self, limits: Mapping[str, Any], scratch: str | None, parent: int, passed: int) -> None:
         plan = self._plan
         if plan["tier"] == "off":
+            lockdown.close_all_but(passed)
             run.scratch(scratch)
-            lockdown.set_limits({**limits, "threads": 0}, self._mapped)
+            lockdown.set_limits({**limits, "threads": 0}, self._mapped, self._ceilings)
             return
         if plan["tier"] == "contained":
             lockdown.die_with_parent(parent)  # in a sealed one the namespace ends with its first process
         run.scratch(scratch)
         if plan["landlock"]:
-            readable = plan["readable"]
-            if plan["tier"] == "sealed":  # all that was mounted is for reading, but /tmp and /proc have their own rules
-                readable = [*self._mounted, f"/proc/{os.getpid()}", "/proc/cpuinfo", "/proc/meminfo"]
-            lockdown.landlock(readable, [scratch] if scratch else [], devices=plan["devices"])
-        lockdown.set_limits(limits, self._mapped)
+            own = [f"/proc/{os.getpid()}"] if plan["tier"] == "sealed" else []
+            made = lockdown.ruleset(self._rules, own, writable=[scratch] if scratch else [])
+            lockdown.close_all_but(passed, made)
+            lockdown.restrict_to(made)
+        else:
+            lockdown.close_all_but(passed)
+        lockdown.set_limits(limits, self._mapped, self._ceilings)
         lockdown.hide_memory()
         lockdown.seccomp(self._filter)
+
+    def _readable(self) -> list[str]:
+        if self._plan["tier"] == "sealed":  # all that was mounted is for reading; /tmp and /proc have their own rules
+            return [*self._mounted, "/proc/cpuinfo", "/proc/meminfo"]
+        return self._plan["readable"]
 
     def _found(self) -> Mapping[Key, FunctionDefinition]:
         if self._problem is not None:
@@ -153,21 +168,23 @@ class Zygote:
         # A deployment's own pydantic comes from its lock. In mode `fork` these imports already see its path; in mode
         # `ahead` nothing of the author's choice may run in this process.
         packages = self._plan.get("packages")
-        for name in PRELOADED:
+        ahead = self._plan["mode"] == "ahead"
+        sys.modules["ssl"] = None  # pyright: ignore[reportArgumentType] - asyncio does without: there is no network
+        for name in (*PRELOADED, "pydantic") if ahead else PRELOADED:
             top = name.partition(".")[0]
-            if (
-                self._plan["mode"] == "ahead"
-                and packages
-                and top in {"pydantic", "msgspec"}
-                and Path(packages, top).exists()
-            ):
+            if ahead and packages and top in {"pydantic", "msgspec"} and Path(packages, top).exists():
                 continue
             with contextlib.suppress(
                 Exception
             ):  # whatever a wheel of the author's choice raises, its user meets it again
                 __import__(name)
-        with contextlib.suppress(Exception):  # pydantic imports most of itself at its first use
-            if "pydantic" in sys.modules:
+            sys.modules.pop("ssl", None)
+        if ahead:
+            self._warm_pydantic()
+
+    def _warm_pydantic(self) -> None:
+        if "pydantic" in sys.modules:
+            with contextlib.suppress(Exception):  # it imports most of itself at its first use
                 import pydantic
 
                 pydantic.TypeAdapter(

@@ -204,9 +204,12 @@ def _try_contained() -> str | None:
 
 
 def empty_environment(made: runtime.Runtime) -> Mapping[str, str]:
-    """What a starting zygote has in its environment: nothing, or where a copied Python finds its own library."""
+    """What a starting zygote has in its environment: hardly anything, and where a copied Python finds its library.
+
+    Symbols are bound at once, else each fork would bind them again.
+    """
     path = made.interpreter.library_path
-    return {} if path is None else {"LD_LIBRARY_PATH": path}
+    return {"LD_BIND_NOW": "1"} | ({} if path is None else {"LD_LIBRARY_PATH": path})
 
 
 def shared_stage(cache: Path) -> Path:
