@@ -43,6 +43,9 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+if sys.platform == "linux":
+    # One call after a crash instead of an fsync for each of thousands of files, which took 2 to 7 s of every recovery.
+    SETTINGS["recovery_init_sync_method"] = "syncfs"
 
 
 class EmbeddedPostgresError(Exception):
