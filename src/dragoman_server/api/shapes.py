@@ -7,6 +7,7 @@ from typing import Any, cast
 from dragoman_server.control.frequency import describe_interval
 from dragoman_server.control.model import Connection, FunctionVersion, Integration
 from dragoman_server.providers import Provider
+from dragoman_server.providers.dpop import thumbprint
 from dragoman_server.providers.model import Credential
 
 
@@ -73,6 +74,9 @@ def credential_shape(credential: Credential, *, refresh_token: bool) -> dict[str
         return {}
     if credential.expires_at is not None:
         shape["expires_at"] = wire_time(credential.expires_at)
+    key = shape.pop("dpop_key", None)  # never shown, not even to its owner: who needs a proof calls the proxy
+    if key:
+        shape["dpop_jkt"] = thumbprint(str(key))
     if not refresh_token:
         shape.pop("refresh_token", None)
         for part in ("raw", "user"):

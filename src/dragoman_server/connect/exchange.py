@@ -9,8 +9,10 @@ from dragoman_server.connect.grants.model import Entry, Flow, HttpAnswer, TokenA
 from dragoman_server.connect.grants.token_response import parse
 from dragoman_server.egress.client import Deadlines, EgressClient
 from dragoman_server.egress.errors import UpstreamTimeoutError
+from dragoman_server.kit.clock import SystemClock
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.logs.operation import Operation
+from dragoman_server.providers import dpop
 
 ANSWER_LIMIT = 1024 * 1024
 T = TypeVar("T")
@@ -21,6 +23,7 @@ class Exchange:
 
     def __init__(self, *, egress: EgressClient) -> None:
         self._egress = egress
+        self._nonces = dpop.Nonces()
 
     async def ask(
         self,
@@ -62,7 +65,8 @@ class Exchange:
         except StopIteration as done:
             found: T = done.value
         if operation is not None and isinstance(found, TokenAnswer):
-            secrets = [found.access_token, found.refresh_token, *found.fields.values()]
+            fields = [value for name, value in found.fields.items() if name != "token_type"]
+            secrets = [found.access_token, found.refresh_token, *fields]
             operation.hide([s for s in secrets if isinstance(s, str) and s])
         return found
 
@@ -78,26 +82,35 @@ class Exchange:
             raise
 
     async def _send(self, request: TokenRequest, seconds: float) -> HttpAnswer:
+        headers = request.headers if request.dpop is None else [*request.headers, ("dpop", self._proof(request))]
         try:
             async with (
                 asyncio.timeout(seconds),
                 self._egress.request(
                     request.method,
                     request.url,
-                    headers=request.headers,
+                    headers=headers,
                     body=request.body,
                     deadlines=Deadlines().within(seconds),
                     client_certificate=request.client_certificate,
                     decompress=True,
                 ) as response,
             ):
+                if request.dpop is not None:
+                    self._nonces.learn(request.dpop, request.url, response.header("dpop-nonce"))
                 return HttpAnswer(response.status, list(response.headers), await response.read(ANSWER_LIMIT))
         except TimeoutError:
             raise UpstreamTimeoutError("the token endpoint", "total deadline", sent=True) from None
 
+    def _proof(self, request: TokenRequest) -> str:
+        assert request.dpop is not None
+        nonce = self._nonces.of(request.dpop, request.url)
+        return dpop.proof(request.dpop, method=request.method, url=request.url, now=SystemClock().now(), nonce=nonce)
+
 
 def _shown(request: TokenRequest) -> dict[str, object]:
-    return {"method": request.method, "url": request.url.partition("?")[0], "headers": dict(request.headers)}
+    headers = {**dict(request.headers), **({"dpop": "(proof)"} if request.dpop is not None else {})}
+    return {"method": request.method, "url": request.url.partition("?")[0], "headers": headers}
 
 
 def _log(operation: Operation | None, request: TokenRequest, status: int, error: str | None, *, failed: bool) -> None:

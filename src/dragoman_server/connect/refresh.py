@@ -192,8 +192,12 @@ class Refresher:
             beating.cancel()
 
     async def _ask(self, call: Call, lease: Lease, watch: "_LeaseWatch") -> TokenAnswer | TokenRefusal:
-        """Call, and once more if the provider may have renewed the token without our hearing of it."""
-        for seconds in (self._timing.first_call, self._timing.second_call):
+        """Call, and once more if the provider may have renewed the token without our hearing of it.
+
+        A server that only wants its nonce in the proof has taken nothing (RFC 9449 section 8): such a call is no use.
+        """
+        seconds, challenged = self._timing.first_call, False
+        while True:
             if self._clock.monotonic() > watch.ends_at - self._timing.safety:
                 if seconds == self._timing.first_call:
                     await self._book.release(lease.stored.key, holder=lease.holder)
@@ -209,9 +213,12 @@ class Refresher:
                 if last:
                     raise
             else:
+                if isinstance(answer, TokenRefusal) and answer.wants_nonce and not challenged:
+                    challenged = True
+                    continue
                 if last or isinstance(answer, TokenAnswer) or not answer.may_have_happened:
                     return answer
-        raise AssertionError("the last call returns or raises")
+            seconds = self._timing.second_call
 
     async def _keep(self, call: Call, lease: Lease, wish: Wish, answer: TokenAnswer, sent_at: float) -> Stored:
         """Transaction B, tried until it is committed: an answer in hand is never dropped."""

@@ -7,8 +7,10 @@ from typing import Any
 from dragoman_server.connect.errors import ConnectionTestFailedError
 from dragoman_server.egress.client import Deadlines, EgressClient
 from dragoman_server.egress.errors import EgressRefusedError
+from dragoman_server.kit.clock import SystemClock
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.logs.operation import Operation
+from dragoman_server.providers import dpop
 from dragoman_server.providers.model import AuthMode, Credential, Provider
 from dragoman_server.providers.rendering import OutboundRequest
 from dragoman_server.providers.scope import RequestScope
@@ -33,6 +35,7 @@ class Verifier:
 
     def __init__(self, *, egress: EgressClient) -> None:
         self._egress = egress
+        self._nonces = dpop.Nonces()
 
     async def verify(
         self,
@@ -86,16 +89,31 @@ class Verifier:
         return ConnectionTestFailedError(f"{name} answered HTTP {status} when the connection was checked. Try again.")
 
     async def _status(self, request: OutboundRequest, body: bytes | None) -> int:
+        status, wants_nonce = await self._once(request, body)
+        return (await self._once(request, body))[0] if wants_nonce else status
+
+    async def _once(self, request: OutboundRequest, body: bytes | None) -> tuple[int, bool]:
+        """Return the status, and whether only a nonce of the server was missing (RFC 9449 section 9)."""
+        headers, proven = request.headers, request.dpop
+        if proven is not None:
+            nonce, now = self._nonces.of(proven.key, request.url), SystemClock().now()
+            made = dpop.proof(
+                proven.key, method=request.method, url=request.url, now=now, nonce=nonce, token=proven.token
+            )
+            headers = [*headers, ("dpop", made)]
         async with (
             asyncio.timeout(SECONDS),
             self._egress.request(
                 request.method,
                 request.url,
-                headers=request.headers,
+                headers=headers,
                 body=body,
                 deadlines=Deadlines().within(SECONDS),
-                follow_redirects=3,
+                follow_redirects=3 if proven is None else 0,
                 credential_origins=request.credential_origins,
             ) as response,
         ):
-            return response.status
+            if proven is None:
+                return response.status, False
+            self._nonces.learn(proven.key, request.url, response.header("dpop-nonce"))
+            return response.status, dpop.resource_wants_nonce(response.status, response.header)

@@ -20,7 +20,8 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 _TEMPLATED = (
     ("authorization_url",), ("authorization_params",), ("token_url",), ("token_params",), ("token_headers",),
     ("refresh_url",), ("refresh_params",), ("refresh_token_params",), ("refresh_token_headers",), ("request_url",),
-    ("request_params",), ("registration_url",), ("registration_params",), ("additional_steps",),
+    ("request_params",), ("pushed_authorization_request_url",), ("device_authorization_url",),
+    ("device_authorization_params",), ("introspection_url",), ("registration_url",), ("registration_params",), ("additional_steps",),
     ("proxy", "base_url"), ("proxy", "origins"), ("proxy", "headers"), ("proxy", "query"), ("proxy", "body"),
     ("proxy", "verification"),
 )  # fmt: skip
@@ -122,7 +123,7 @@ def _check_mode(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
     if not whole:
         return
     mode = data["auth_mode"]
-    if mode == "OAUTH2" and not data.get("authorization_url"):
+    if mode == "OAUTH2" and not (data.get("authorization_url") or data.get("device_authorization_url")):
         raise entry.error("an OAUTH2 entry needs `authorization_url`", ())
     if mode in {"OAUTH2", "OAUTH2_CC", "TWO_STEP"} and not data.get("token_url"):
         raise entry.error(f"an {mode} entry needs `token_url`", ())

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from dragoman_server.kit.clock import SystemClock
-from dragoman_server.providers import oauth1
+from dragoman_server.providers import dpop, oauth1
 from dragoman_server.providers.errors import (
     BaseUrlNotAllowedError,
     InvalidEndpointError,
@@ -92,6 +92,14 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Proven:
+    """The token whose holder a proof must show, and the key it is bound to (RFC 9449 section 7)."""
+
+    key: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class OutboundRequest:
     """What to send. `credential_origins` are the only places its headers may travel to, redirects included."""
 
@@ -100,6 +108,7 @@ class OutboundRequest:
     headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     credential_origins: frozenset[str] = frozenset()
     query: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    dpop: "Proven | None" = None
 
     def __repr__(self) -> str:
         return f"OutboundRequest({self.method} {self.url.partition('?')[0]})"
@@ -136,7 +145,14 @@ def build_request(
         url=url,
         headers=rendering.headers(url, extra_headers),
         credential_origins=origins,
+        dpop=_proven(scope.credential),
     )
+
+
+def _proven(credential: Credential | None) -> Proven | None:
+    key = None if credential is None else dpop.bound_key(credential)
+    token = None if credential is None else credential.token()
+    return Proven(key, token.strip()) if key and token else None
 
 
 def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:
@@ -146,7 +162,8 @@ def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:
 
 def signs_requests(provider: Provider) -> bool:
     """Whether each request is signed, so that no two have the same headers."""
-    return provider.auth_mode is AuthMode.AWS_SIGV4 or provider.auth_mode in _OAUTH1_MODES
+    signed = provider.auth_mode is AuthMode.AWS_SIGV4 or provider.auth_mode in _OAUTH1_MODES
+    return signed or bool(provider.get("dpop"))
 
 
 def needs_body(provider: Provider, content_type: str | None = None) -> bool:
@@ -317,7 +334,8 @@ class _Rendering:
             return
         if mode in _BEARER_MODES:
             if token := credential.token():
-                found["authorization"] = f"Bearer {token.strip()}"
+                scheme = "Bearer" if dpop.bound_key(credential) is None else dpop.SCHEME
+                found["authorization"] = f"{scheme} {token.strip()}"
         elif mode in _BASIC_MODES:
             username, password = credential.values.get("username"), credential.values.get("password")
             found["authorization"] = f"Basic {basic(str(username or ''), str(password or ''))}"

@@ -99,20 +99,25 @@ def with_query(url: str, pairs: Sequence[tuple[str, str]]) -> str:
     return url + ("&" if "?" in url else "?") + encode_query(pairs)
 
 
-def render_url(template: str, scope: Mapping[str, Any], *, moment: Moment | None = None) -> str:
+def render_url(
+    template: str, scope: Mapping[str, Any], *, moment: Moment | None = None, as_they_are: bool = False
+) -> str:
     """Return a URL template filled so that no value moves it elsewhere.
 
     A value in the authority must be (part of) a host name, one in the path or query is percent-encoded, and only a
-    template that begins with a placeholder lets that value choose the scheme. Raises `UnresolvedTemplateError` when a
-    value is missing and `TemplateError` when one cannot stand where it is.
+    template that begins with a placeholder lets that value choose the scheme. `as_they_are` leaves values in path and
+    query unencoded (an entry's `…_skip_encode`). Raises `UnresolvedTemplateError` when a value is missing and
+    `TemplateError` when one cannot stand where it is.
     """
-    url = render_url_or_none(template, scope, moment=moment)
+    url = render_url_or_none(template, scope, moment=moment, as_they_are=as_they_are)
     if url is None:
         raise UnresolvedTemplateError(template)
     return url
 
 
-def render_url_or_none(template: str, scope: Mapping[str, Any], *, moment: Moment | None = None) -> str | None:
+def render_url_or_none(
+    template: str, scope: Mapping[str, Any], *, moment: Moment | None = None, as_they_are: bool = False
+) -> str | None:
     """As `render_url`, with None when a value is missing."""
     parsed = parse_template(template)
     if not parsed.roots:
@@ -123,7 +128,7 @@ def render_url_or_none(template: str, scope: Mapping[str, Any], *, moment: Momen
         text = part.value(scope, around)
         if text is None:
             return None
-        url += text if not part.roots else _fit(url, text)
+        url += text if not part.roots else _fit(url, text, as_they_are=as_they_are)
     return url
 
 
@@ -138,7 +143,7 @@ def render_path(template: str, scope: Mapping[str, Any], *, moment: Moment | Non
     return "".join(filled)
 
 
-def _fit(url: str, value: str) -> str:
+def _fit(url: str, value: str, *, as_they_are: bool = False) -> str:
     """Return `value` as it may stand after `url`."""
     if not url:
         return _fit_first(value)
@@ -149,11 +154,21 @@ def _fit(url: str, value: str) -> str:
         if not _AUTHORITY_VALUE.fullmatch(value) or ".." in value:
             raise TemplateError("A value that is part of a host name holds something else, e.g. a slash or a scheme.")
         return value
+    if as_they_are:
+        return _as_it_is(value)
     if "?" in rest:
         return _encode_query_part(value)
     if _CONTROL.search(value):
         raise TemplateError("A value inside a URL holds control characters.")
     return quote(value.encode("utf-8", "surrogatepass"), safe=_VALUE_SAFE)
+
+
+def _as_it_is(value: str) -> str:
+    if _FORBIDDEN.search(value) or "#" in value or not value.isascii():
+        raise TemplateError("A value that is left as it is holds characters no URL may hold.")
+    if any(unquote(segment) in {".", ".."} for segment in re.split(r"[/?]", value)):
+        raise TemplateError("A value that is left as it is holds `.` or `..` segments.")
+    return value
 
 
 def _fit_first(value: str) -> str:

@@ -18,10 +18,12 @@ from dragoman_server.egress.decoding import ACCEPT_ENCODING
 from dragoman_server.kit.clock import Clock, SystemClock
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.kit.ids import ConnectionRowId
+from dragoman_server.providers import dpop
 from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import Credential, Provider
 from dragoman_server.providers.rendering import (
     OutboundRequest,
+    Proven,
     inject_body,
     needs_body,
 )
@@ -67,6 +69,7 @@ class Proxy:
         self.deadlines = deadlines
         self.slots: Slots[ConnectionRowId] = Slots(calls_per_connection)
         self.preparer = Preparer()
+        self.nonces = dpop.Nonces()
         self._fruitless: dict[ConnectionRowId, float] = {}
 
     def call(self, target: Target, request: ProxyRequest, *, operation: OperationLike | None = None) -> "_Call":
@@ -147,6 +150,7 @@ class _Call:
         application = await proxy.integration_credentials(target.integration)
         self._body = await self._take_body(provider)
         renewed: Credential | None = None
+        challenged = False
         while True:
             outbound, body = self._render(provider, credential, application)
             try:
@@ -166,6 +170,10 @@ class _Call:
             self._log(outbound, answer, None)
             prefix, rest = b"", None
             if answer.status >= 400 or request.retry_on:
+                if outbound.dpop is not None and not challenged and self._wants_nonce(answer):
+                    challenged = True
+                    await self._drop()
+                    continue
                 if answer.status == 401 and renewed is None:
                     renewed = await self._renewed(credential)
                     if renewed is not None:
@@ -214,6 +222,11 @@ class _Call:
         self._operation.hide(fresh.secrets())
         return fresh
 
+    def _wants_nonce(self, answer: EgressResponse) -> bool:
+        """Whether the same request may go again with the nonce this answer brought; a body that streamed is gone."""
+        replayable = not isinstance(self._body, PassingBody)
+        return replayable and dpop.resource_wants_nonce(answer.status, answer.header)
+
     async def _take_body(self, provider: Provider) -> bytes | PassingBody | None:
         request = self._request
         if request.body is None or isinstance(request.body, bytes):
@@ -247,6 +260,8 @@ class _Call:
             headers = [*headers, ("content-type", "application/json")]  # the entry made a body where there was none
         if isinstance(body, PassingBody) and request.length is not None:
             headers = [*headers, ("content-length", str(request.length))]
+        if outbound.dpop is not None:
+            headers = [*(pair for pair in headers if pair[0] != "dpop"), self._proof(outbound, outbound.dpop)]
         left = self._deadline - self._proxy.clock.monotonic()
         deadlines = self._proxy.deadlines
         if left < deadlines.first_byte + deadlines.connect:
@@ -262,7 +277,7 @@ class _Call:
             headers=headers,
             body=body,
             deadlines=deadlines,
-            follow_redirects=REDIRECTS,
+            follow_redirects=REDIRECTS if outbound.dpop is None else 0,  # a proof is for one URL
             credential_origins=outbound.credential_origins,
             keep_headers_on_redirect=hints.forward_headers_on_redirect if keep is None else keep,
             decompress=decompress,
@@ -273,7 +288,19 @@ class _Call:
             self._context = None
             raise
         self._answer = answer
+        if outbound.dpop is not None:
+            self._proxy.nonces.learn(outbound.dpop.key, outbound.url, answer.header("dpop-nonce"))
         return answer
+
+    def _proof(self, outbound: OutboundRequest, proven: Proven) -> tuple[str, str]:
+        """Return the header that proves the token for this one request (RFC 9449 section 7.1)."""
+        proxy = self._proxy
+        nonce = proxy.nonces.of(proven.key, outbound.url)
+        now = proxy.clock.now()
+        made = dpop.proof(
+            proven.key, method=outbound.method, url=outbound.url, now=now, nonce=nonce, token=proven.token
+        )
+        return "dpop", made
 
     def _has(self, wait: float) -> bool:
         """Whether the call's time allows to wait so long and then still to try."""

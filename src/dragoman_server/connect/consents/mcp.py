@@ -41,8 +41,8 @@ class McpConsent:
             client_secret=client.get("client_secret", ""),
             scopes=leaving.client.scopes or server.scopes,
         )
-        departure = self._codes.departure(leaving, discovery.entry_for(target.provider.raw, server), wanted)
-        return Departure(departure.url, departure.verifier, client, {"server": server.kept()})
+        departure = await self._codes.departure(leaving, discovery.entry_for(target.provider.raw, server), wanted)
+        return Departure(departure.url, departure.verifier, client, {**departure.memory, "server": server.kept()})
 
     async def arrive(self, returning: Returning) -> Arrival:
         kept: dict[str, Any] = returning.pending.memory["server"]

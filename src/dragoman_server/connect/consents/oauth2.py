@@ -6,9 +6,9 @@ from typing import Any
 from dragoman_server.connect.consents.model import EXCHANGE_SECONDS, Arrival, Departure, Leaving, Returning
 from dragoman_server.connect.errors import InvalidCredentialsError, StateError, TokenRequestError
 from dragoman_server.connect.exchange import Exchange
-from dragoman_server.connect.grants import authorization_code, pkce
-from dragoman_server.connect.grants.model import Client, Entry, TokenAnswer
-from dragoman_server.connect.grants.token_response import pick
+from dragoman_server.connect.grants import authorization_code, dpop, pkce, pushed_authorization
+from dragoman_server.connect.grants.model import Client, Entry, Flow, TokenAnswer, TokenRequest
+from dragoman_server.connect.grants.token_response import parse, pick, text_or_none
 from dragoman_server.providers.model import Credential
 
 
@@ -20,11 +20,12 @@ class CodeConsent:
         if not leaving.client.client_id:
             unique_key = leaving.target.integration.unique_key
             raise InvalidCredentialsError(f"Integration `{unique_key}` has no client id yet.")
-        return self.departure(leaving, leaving.target.provider.raw, leaving.client)
+        return await self.departure(leaving, leaving.target.provider.raw, leaving.client)
 
-    def departure(self, leaving: Leaving, entry: Entry, client: Client) -> Departure:
-        """Return the authorization request of `entry` for `client`."""
+    async def departure(self, leaving: Leaving, entry: Entry, client: Client) -> Departure:
+        """Return the authorization request of `entry` for `client`, pushed first where the entry says so."""
         verifier = pkce.new_verifier() if authorization_code.uses_pkce(entry) else None
+        key = dpop.key_for(entry)
         asked = authorization_code.Asked(
             redirect_uri=leaving.redirect_uri,
             state=leaving.state,
@@ -32,9 +33,18 @@ class CodeConsent:
             connection_config=leaving.target.connection_config,
             authorization_params=leaving.asking.authorization_params,
             user_scopes=leaving.asking.user_scopes,
+            dpop_key=key,
         )
-        leaving.operation.hide([s for s in (client.client_secret, verifier) if s])
-        return Departure(authorization_code.authorization_url(entry, client, asked), verifier)
+        leaving.operation.hide([s for s in (client.client_secret, verifier, key) if s])
+        memory = {} if key is None else {"dpop_key": key}
+        if not pushed_authorization.wanted(entry):
+            return Departure(authorization_code.authorization_url(entry, client, asked), verifier, memory=memory)
+        url = await self._exchange.follow(
+            pushed_authorization.push(entry, client, asked, dpop_key=key, now=leaving.now),
+            seconds=EXCHANGE_SECONDS,
+            operation=leaving.operation,
+        )
+        return Departure(url, verifier, memory=memory)
 
     async def arrive(self, returning: Returning) -> Arrival:
         entry = returning.target.provider.raw
@@ -51,25 +61,32 @@ class CodeConsent:
         if not query.get(name):
             raise TokenRequestError(f"The provider's answer carries no `{name}`.", public_code="callback_err")
         returning.operation.hide([s for s in (query[name], pending.verifier, client.client_secret) if s])
-        request = authorization_code.token_request(
-            entry,
-            client,
-            code=query[name],
-            verifier=pending.verifier,
-            redirect_uri=pending.redirect_uri,
-            connection_config=config,
-            now=returning.now,
-        )
-        answer = await self._exchange.ask(
-            entry, request, now=returning.now, seconds=EXCHANGE_SECONDS, operation=returning.operation
-        )
+        key = text_or_none(pending.memory.get("dpop_key"))
+
+        def build() -> TokenRequest:
+            request = authorization_code.token_request(
+                entry,
+                client,
+                code=query[name],
+                verifier=pending.verifier,
+                redirect_uri=pending.redirect_uri,
+                connection_config=config,
+                now=returning.now,
+            )
+            return dpop.proven(request, key)
+
+        def flow() -> Flow:
+            found = yield from dpop.ask(build)
+            return dpop.bind(key, parse(entry, found.status, found.body, returning.now))
+
+        answer = await self._exchange.follow(flow(), seconds=EXCHANGE_SECONDS, operation=returning.operation)
         if not isinstance(answer, TokenAnswer):
             raise TokenRequestError(answer.sentence(), oauth_error=answer.error, public_code="token_err")
         return answer
 
     def credential(self, returning: Returning, answer: TokenAnswer) -> Credential:
         """Return the credential of a code's answer."""
-        values: dict[str, Any] = {"access_token": answer.access_token, "raw": dict(answer.raw)}
+        values: dict[str, Any] = {"access_token": answer.access_token, "raw": dict(answer.raw), **answer.fields}
         if answer.refresh_token:
             values["refresh_token"] = answer.refresh_token
         if returning.pending.config_override:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from dragoman_server.connect.grants import pkce
+from dragoman_server.connect.grants import dpop, pkce
 from dragoman_server.connect.grants.model import Client, Entry, TokenRequest
 from dragoman_server.connect.grants.token_request import build, render_params, template_scope, token_endpoint
 from dragoman_server.providers.templating import render
@@ -14,6 +14,10 @@ from dragoman_server.providers.urls import render_url
 
 _REMOVED = "undefined"
 """A request-time parameter with this value takes the entry's default away."""
+_OURS = frozenset(
+    {"state", "redirect_uri", "client_id", "response_type", "code_challenge", "code_challenge_method", "dpop_jkt",
+     "request", "request_uri"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Asked:
     connection_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     authorization_params: Mapping[str, str] = field(default_factory=dict[str, str])
     user_scopes: Sequence[str] = ()
+    dpop_key: str | None = field(repr=False, default=None)
 
 
 def uses_pkce(entry: Entry) -> bool:
@@ -48,11 +53,9 @@ def split_scopes(text: str) -> list[str]:
     return [s.strip() for s in text.split(",") if s.strip()]
 
 
-def authorization_url(entry: Entry, client: Client, asked: Asked) -> str:
-    """Return where to send the browser; raise UnresolvedTemplateError when the connection config lacks a field."""
+def authorization_params(entry: Entry, client: Client, asked: Asked) -> dict[str, str]:
+    """Return what the provider is asked (section 4.1.1), as the entry, the integration, the session and we want it."""
     scope = template_scope(client, asked.connection_config)
-    skip: Sequence[str] = entry.get("authorization_url_skip_encode") or ()
-    base = render_url(str(entry.get("authorization_url")), scope)
     params: dict[str, str] = {
         "response_type": "code",
         "client_id": client.client_id,
@@ -67,15 +70,29 @@ def authorization_url(entry: Entry, client: Client, asked: Asked) -> str:
     if asked.verifier is not None:
         params |= {"code_challenge": pkce.challenge(asked.verifier), "code_challenge_method": "S256"}
     for key, value in asked.authorization_params.items():
-        if key in {"state", "redirect_uri", "client_id", "code_challenge", "code_challenge_method"}:
+        if key in _OURS:
             continue  # never the browser's to choose
         if value == _REMOVED:
             params.pop(key, None)
         else:
             params[key] = value
+    params |= dpop.params(asked.dpop_key)
     params["state"] = asked.state
     if entry.get("authorization_url_skip_empty"):
         params = {k: v for k, v in params.items() if v != ""}
+    return params
+
+
+def authorization_url(entry: Entry, client: Client, asked: Asked) -> str:
+    """Return where to send the browser; raise UnresolvedTemplateError when the connection config lacks a field."""
+    scope = template_scope(client, asked.connection_config)
+    return url_with(entry, scope, authorization_params(entry, client, asked))
+
+
+def url_with(entry: Entry, scope: Mapping[str, Any], params: Mapping[str, str]) -> str:
+    """Return the entry's authorization endpoint with `params`, written as the entry wants it."""
+    skip: Sequence[str] = entry.get("authorization_url_skip_encode") or ()
+    base = render_url(str(entry.get("authorization_url")), scope, as_they_are="base_url" in skip)
     raw_keys = {"scope", "user_scope"} if "scopes" in skip else set[str]()
     query = "&".join(f"{quote(k, safe='')}={v if k in raw_keys else quote(v, safe='')}" for k, v in params.items())
     if entry.get("decode_url"):

@@ -65,4 +65,5 @@ def values(given: Mapping[str, Any]) -> dict[str, Any]:
 def renewed_values(old: Mapping[str, Any], answer: TokenAnswer) -> dict[str, Any]:
     """Return the credential's new fields: the client stays, the token is new."""
     kept = ("client_id", "client_secret", "client_certificate", "client_private_key")
-    return {k: old[k] for k in kept if old.get(k)} | {"token": answer.access_token, "raw": dict(answer.raw)}
+    own = {k: old[k] for k in kept if old.get(k)}
+    return {**own, "token": answer.access_token, "raw": dict(answer.raw), **answer.fields}

@@ -31,6 +31,7 @@ class Server:
     resource: str | None = None
     registration_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
     auth_methods: tuple[str, ...] = ()
     auth_method: str = "none"
     scopes: tuple[str, ...] = ()
@@ -61,6 +62,8 @@ def entry_for(entry: Entry, server: Server) -> Entry:
     }
     if server.auth_method == "client_secret_basic":
         found["authorization_method"] = "header"
+    if server.pushed_authorization_request_endpoint:
+        found["pushed_authorization_request_url"] = server.pushed_authorization_request_endpoint
     if server.revocation_endpoint:
         found["revocation"] = {"url": server.revocation_endpoint}
     return found
@@ -104,6 +107,9 @@ def server_at(issuer: str, base: str) -> Steps[Server]:
         authorize, token = (text_or_none(found.get(k)) for k in ("authorization_endpoint", "token_endpoint"))
         if authorize is None or token is None:
             raise TokenRequestError("The authorization server's metadata name no endpoints.")
+        pushes = found.get("require_pushed_authorization_requests") is True
+        if pushes and not text_or_none(found.get("pushed_authorization_request_endpoint")):
+            raise TokenRequestError("The authorization server wants pushed requests but names no place for them.")
         challenges = found.get("code_challenge_methods_supported")
         if isinstance(challenges, list) and "S256" not in challenges:
             raise TokenRequestError("The authorization server does not take PKCE with S256.")
@@ -113,6 +119,9 @@ def server_at(issuer: str, base: str) -> Steps[Server]:
             token_endpoint=checked(token, base),
             registration_endpoint=_optional(found.get("registration_endpoint"), base),
             revocation_endpoint=_optional(found.get("revocation_endpoint"), base),
+            pushed_authorization_request_endpoint=(
+                _optional(found.get("pushed_authorization_request_endpoint"), base) if pushes else None
+            ),
             auth_methods=_texts(found.get("token_endpoint_auth_methods_supported")),
             says_issuer=found.get("authorization_response_iss_parameter_supported") is True,
             takes_client_documents=found.get("client_id_metadata_document_supported") is True,

@@ -38,6 +38,8 @@ class TokenRequest:
     body: bytes | None = field(repr=False)
     secrets: Sequence[str] = field(repr=False, default=())
     client_certificate: tuple[str, str] | None = field(repr=False, default=None)
+    dpop: str | None = field(repr=False, default=None)
+    """The key whose proof goes along (RFC 9449)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class TokenRefusal:
     def grant_is_dead(self) -> bool:
         """True when the provider says that this very grant will never work again."""
         return self.error == "invalid_grant"
+
+    @property
+    def wants_nonce(self) -> bool:
+        """True when nothing was taken: the server only wants its nonce in the proof (RFC 9449 section 8)."""
+        return self.error == "use_dpop_nonce"
 
     @property
     def may_have_happened(self) -> bool:

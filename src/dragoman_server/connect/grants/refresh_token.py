@@ -42,7 +42,7 @@ def token_request(
 def renewed_values(old: Mapping[str, Any], answer: TokenAnswer) -> dict[str, Any]:
     """Return the credential's new fields; an answer without a refresh token keeps the old one (section 6)."""
     values = {k: v for k, v in old.items() if k in {"refresh_token", "config_override", "server"}}
-    values |= {"access_token": answer.access_token, "raw": dict(answer.raw)}
+    values |= {"access_token": answer.access_token, "raw": dict(answer.raw), **answer.fields}
     if answer.refresh_token is not None:
         values["refresh_token"] = answer.refresh_token
     return values

@@ -1,7 +1,7 @@
 """Which modes ask for their own tokens, and how each asks, keeps what it got, and may ask again."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -12,12 +12,13 @@ from dragoman_server.connect.grants import (
     bill,
     client_credentials,
     discovery,
+    dpop,
     refresh_token,
     signed_jwt,
     two_step,
     wsse,
 )
-from dragoman_server.connect.grants.model import Flow, Need, TokenAnswer
+from dragoman_server.connect.grants.model import Flow, Need, TokenAnswer, TokenRequest
 from dragoman_server.connect.grants.token_response import parse
 from dragoman_server.providers.model import AuthMode, Credential
 
@@ -39,25 +40,39 @@ class Issuer:
 
 
 def _client_credentials(need: Need) -> Flow:
-    answer = yield client_credentials.token_request(
-        need.entry,
-        need.client,
-        credential=Credential(AuthMode.OAUTH2_CC, need.values),
-        connection_config=need.connection_config,
-        now=need.now,
-    )
-    return parse(need.entry, answer.status, answer.body, need.now)
+    key = dpop.key_for(need.entry, need.values)
+
+    def build() -> TokenRequest:
+        request = client_credentials.token_request(
+            need.entry,
+            need.client,
+            credential=Credential(AuthMode.OAUTH2_CC, need.values),
+            connection_config=need.connection_config,
+            now=need.now,
+        )
+        return dpop.proven(request, key)
+
+    answer = yield from dpop.ask(build)
+    return dpop.bind(key, parse(need.entry, answer.status, answer.body, need.now))
 
 
 def _refresh_token(need: Need) -> Flow:
-    answer = yield refresh_token.token_request(
-        discovery.entry_of_stored(need.entry, need.values),
-        need.client,
-        credential=Credential(AuthMode.OAUTH2, need.values),
-        connection_config=need.connection_config,
-        now=need.now,
-    )
-    return parse(need.entry, answer.status, answer.body, need.now, refreshing=True)
+    key = dpop.key_for(need.entry, need.values)
+
+    def build() -> TokenRequest:
+        request = refresh_token.token_request(
+            discovery.entry_of_stored(need.entry, need.values),
+            need.client,
+            credential=Credential(AuthMode.OAUTH2, need.values),
+            connection_config=need.connection_config,
+            now=need.now,
+        )
+        return dpop.proven(request, key)
+
+    fresh = key is not None and not need.values.get("dpop_key")  # a token brought along, bound from now on
+    answer = (yield from dpop.ask(build)) if fresh else (yield build())
+    found = parse(need.entry, answer.status, answer.body, need.now, refreshing=True)
+    return replace(found, fields=dpop.kept(key, found)) if isinstance(found, TokenAnswer) else found
 
 
 def _joined(*names: str) -> Callable[[Mapping[str, Any]], str]:

@@ -55,7 +55,9 @@ def token_endpoint(entry: Entry, mode: str, scope: Scope, *, key: str = "token_u
     if isinstance(url, Mapping):
         by_mode: dict[str, Any] = dict(url)  # pyright: ignore[reportUnknownArgumentType]
         url = by_mode.get(mode)
-    return render_url(str(url), scope)  # a value typed by a person never moves it to another host
+    skip: object = entry.get("token_url_skip_encode")
+    raw = skip is True or (isinstance(skip, list) and "base_url" in skip)
+    return render_url(str(url), scope, as_they_are=raw)  # a value typed by a person never moves it to another host
 
 
 def build(
