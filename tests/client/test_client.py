@@ -515,6 +515,17 @@ async def test_environments_and_keys_come_and_go_with_the_account_key(account: F
     assert account.last[2] == 204
 
 
+async def test_what_the_connect_ui_looks_like_is_set_and_read(api: Face) -> None:
+    colours = {"light": {"primary": "#0a7d55"}, "dark": {"primary": "#5fd3a5"}}
+    before = fits(await api.environment.connect_ui(), t.ConnectUiSettings)
+
+    changed = fits(await api.environment.set_connect_ui(theme=colours, showWatermark=True), t.ConnectUiSettings)
+
+    assert changed == before | {"theme": colours, "showWatermark": True}
+    assert await api.environment.connect_ui() == changed
+    assert await api.environment.set_connect_ui(theme=before["theme"], showWatermark=False) == before
+
+
 # -- logs, webhooks --------------------------------------------------------------------------------------------------
 
 

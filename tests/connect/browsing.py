@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from dragoman_server.api import connect_page, connect_routes
+from dragoman_server.api import connect_routes, connect_ui_routes
 from dragoman_server.api.app import build_app
 from dragoman_server.connect.authorize import Outcome
 from dragoman_server.control.api_keys import ApiKeys
+from dragoman_server.control.environments import Environments
 from dragoman_server.kit.clock import SystemClock
 from dragoman_server.web.asgi import Front
 from dragoman_server.web.authenticate import Authenticator
@@ -22,6 +23,7 @@ API = "http://dragoman.test"
 async def browser(world: World) -> AsyncGenerator[httpx.AsyncClient]:
     one = world.one
     keys = ApiKeys(database=one.database, vault=one.vault, invalidations=one.invalidations)
+    environments = Environments(database=one.database, vault=one.vault, invalidations=one.invalidations)
     authenticator = Authenticator(
         keys=keys.authenticate,
         sessions=one.parts.sessions.find,
@@ -32,8 +34,10 @@ async def browser(world: World) -> AsyncGenerator[httpx.AsyncClient]:
         world.told.outcomes.append(outcome)
 
     routers = [
-        connect_routes.routes(connect=one.parts.connect, connections=one.connections, tell=tell),
-        connect_page.routes(connect=one.parts.connect),
+        connect_routes.routes(
+            connect=one.parts.connect, connections=one.connections, environments=environments, tell=tell
+        ),
+        connect_ui_routes.routes(environments=environments, sessions=one.parts.sessions),
     ]
     app = Front(rest=build_app(authenticator=authenticator, routers=routers, edition="full"), hot={})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url=API) as client:

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from dragoman import Client, InvalidSignatureError, signing_secret, verify_webhook
 from dragoman.client import ApiError
-from tests.support.browser import Person
+from tests.support.browser import Person, popup_url
 from tests.support.platform import (
     RunningPlatform,
     clean_environment,
@@ -177,7 +177,7 @@ def story(hub: Hub) -> Iterator[Story]:
                 integrations_config_defaults={"hub": {"connection_config": {"hub_url": hub.url}}},
             )
             with Person() as person:
-                person.browse(session["connect_link"], {"username": ADMIN, "password": hub.password})
+                person.browse(popup_url(session, "hub"), {"username": ADMIN, "password": hub.password})
             (connection,) = api.connections.list(integration_id="hub")
             told = Story(hub, platform, api, receiver, connection["connection_id"], deployed, person.seen)
             poll_until(lambda: receiver.of("sync"), "the first sync runs by itself")

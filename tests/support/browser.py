@@ -1,31 +1,37 @@
-"""A person at a browser without JavaScript: follows links by itself, fills in forms and presses their first button."""
+"""A person at a browser without JavaScript: follows redirects, fills in forms and presses their first button."""
 
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import httpx
 
+from dragoman.client.types import ConnectSession
+
+
+def popup_url(session: ConnectSession, integration: str, params: Mapping[str, str] | None = None) -> str:
+    """What the Connect UI opens for an integration, with the configuration somebody typed in."""
+    server = session["connect_link"].partition("/connect-ui/")[0]
+    query = {"connect_session_token": session["token"]} | {f"params[{k}]": v for k, v in (params or {}).items()}
+    return f"{server}/oauth/connect/{quote(integration, safe='')}?{urlencode(query)}"
+
 
 class _Page(HTMLParser):
-    """A page's first form, and where it sends the browser by itself."""
+    """A page's first form."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.action: str | None = None
         self.method = "get"
         self.fields: dict[str, list[str]] = {}
-        self.onward: str | None = None
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {k: v or "" for k, v in attrs}
         if tag == "form" and self.action is None:
             self.action, self.method, self._inside = given.get("action", ""), given.get("method", "get").lower(), True
-        elif tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
-            self.onward = given.get("content", "").partition("url=")[2] or None
         elif self._inside and tag in ("input", "button") and given.get("name"):
             chosen = given.get("type") not in ("checkbox", "radio") or "checked" in given
             if chosen:
@@ -68,8 +74,6 @@ class Person:
                     answer = self.http.get(target, params=fields)
                 else:
                     answer = self.http.post(target, data=fields)
-            elif page.onward is not None:
-                answer = self.http.get(urljoin(here, page.onward))
             else:
                 return answer
         raise AssertionError(f"no end after {pages} pages: {self.seen}")

@@ -1,6 +1,5 @@
 """The stories of docs/explanation/tours.md, played in one process tree and apart: api | orchestrator, relay | jobs."""
 
-import re
 import secrets
 import shutil
 from collections.abc import Generator
@@ -9,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from demo.play import first_form, onward_link
 from dragoman import Client
 from dragoman.client import ApiError
 from tests.support.apart import Apart
+from tests.support.browser import Person, popup_url
 from tests.support.platform import RunningPlatform, make_data_dir, poll_until, remove_data_dir, start_platform
 from tests.support.shop import CLIENT_ID, CLIENT_SECRET, KEY, PROJECT, Shop, open_shop, write_entries
 
@@ -94,16 +92,9 @@ def test_a_user_connects_an_account(stage: Stage) -> None:
         integrations_config_defaults={CONSENT: {"connection_config": {"shop_url": stage.shop.url}}},
     )
 
-    with httpx.Client(follow_redirects=True, timeout=20) as browser:
-        page = browser.get(session["connect_link"])
-        for _ in range(6):
-            form, link = first_form(page.text, str(page.url)), onward_link(page.text, str(page.url))
-            if form is not None:
-                method, url, fields = form
-                page = browser.get(url, params=fields) if method == "get" else browser.post(url, data=fields)
-            elif link is not None:
-                page = browser.get(link)
-            assert page.status_code < 400, re.sub(r"<[^>]+>", " ", page.text)
+    with Person() as person:
+        assert person.http.get(session["connect_link"]).status_code == 200
+        person.browse(popup_url(session, CONSENT), {})
 
     found = [c for c in stage.api.connections.list(integration_id=CONSENT) if c.get("end_user")]
     id_ = found[0]["connection_id"]

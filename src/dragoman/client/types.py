@@ -147,6 +147,22 @@ class WebhookSettings(TypedDict):
     on_async_action_completion: bool
 
 
+class ConnectUiColours(TypedDict):
+    primary: str
+
+
+class ConnectUiTheme(TypedDict):
+    light: ConnectUiColours
+    dark: ConnectUiColours
+
+
+class ConnectUiSettings(TypedDict):
+    theme: ConnectUiTheme
+    defaultTheme: Literal["light", "dark", "system"]
+    showWatermark: bool
+    allowed_embedding_origins: list[str]
+
+
 class Environment(TypedDict):
     id: int
     name: str

@@ -18,8 +18,6 @@ from dragoman_server.web.errors import FeatureDisabledError, InvalidJsonError, N
 from dragoman_server.web.strict import invalid_input, refuse
 
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_ANY_CONTENT = ("/connect-ui",)
-"""Pages post forms; everything else takes JSON."""
 FULL_ONLY = ("/sync", "/records", "/action", "/functions", "/scripts", "/webhook-deliveries/redeliver")
 
 
@@ -117,7 +115,7 @@ def _check_texts(request: Request, known: frozenset[str] | None) -> None:
 
 
 def _check_content_type(request: Request) -> None:
-    if request.method not in _BODY_METHODS or request.url.path.startswith(_ANY_CONTENT):
+    if request.method not in _BODY_METHODS:
         return
     if request.url.path.startswith("/functions/deployments/bundle"):
         return

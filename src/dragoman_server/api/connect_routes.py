@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from dragoman_server.api import connect_modes
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
+from dragoman_server.api.connect_ui_routes import connect_ui_settings
 from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.connect import pages
@@ -19,7 +20,8 @@ from dragoman_server.connect.grants.authorization_code import split_scopes
 from dragoman_server.connect.handshake import Begun
 from dragoman_server.connect.model import ConnectSession, SessionOptions
 from dragoman_server.connect.service import Connect
-from dragoman_server.control import Connections
+from dragoman_server.control import Connections, Environments
+from dragoman_server.control.connect_ui import ConnectUi
 from dragoman_server.control.model import EndUser, Organization
 from dragoman_server.control.rules import check_end_user, normalize_tags, require
 from dragoman_server.kit.errors import DragomanError, NotFoundError
@@ -38,11 +40,6 @@ _PLAIN_KEYS = frozenset(
 )
 _BROUGHT = "oauth_refresh_token_override"
 _OVERRIDES = {"oauth_client_id_override": "client_id", "oauth_client_secret_override": "client_secret"}
-THEME: Mapping[str, Any] = {
-    "theme": {"light": {"primary": "#2456c7"}, "dark": {"primary": "#7ea2f5"}},
-    "defaultTheme": "system",
-    "showWatermark": False,
-}
 
 
 class OrganizationIn(StrictModel):
@@ -111,7 +108,13 @@ class Nothing(StrictModel):
     """A body that may be left out."""
 
 
-def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcome], Awaitable[None]]) -> APIRouter:
+def routes(
+    *,
+    connect: Connect,
+    connections: Connections,
+    environments: Environments,
+    tell: Callable[[Outcome], Awaitable[None]],
+) -> APIRouter:
     router = APIRouter(tags=["Connect"])
 
     async def made(environment_id: EnvironmentId, account_id: AccountId | None, options: SessionOptions) -> Json:
@@ -138,7 +141,8 @@ def routes(*, connect: Connect, connections: Connections, tell: Callable[[Outcom
     @router.get("/connect/session", summary="What this session allows", openapi_extra=SESSION)
     async def read(request: Request) -> Json:
         refuse_unknown_query(request, frozenset({"connect_session_token"}))
-        return data(_shown(_session(request)))
+        session = _session(request)
+        return data(_shown(session, await environments.connect_ui(session.environment_id)))
 
     @router.delete("/connect/session", status_code=204, summary="End this session", openapi_extra=SESSION)
     async def end(request: Request) -> Response:
@@ -304,9 +308,11 @@ def _created(session: ConnectSession, token: Secret, connect: Connect) -> Json:
     return data(shape, 201)
 
 
-def _shown(session: ConnectSession) -> dict[str, Any]:
+def _shown(session: ConnectSession, settings: ConnectUi) -> dict[str, Any]:
     options = session.options
-    shape: dict[str, Any] = {"endUser": _end_user(options), "connectUISettings": dict(THEME)}
+    shape: dict[str, Any] = {"endUser": _end_user(options), "connectUISettings": connect_ui_settings(settings)}
+    if settings.allowed_embedding_origins:
+        shape["allowed_embedding_origins"] = list(settings.allowed_embedding_origins)
     if options.allowed_integrations is not None:
         shape["allowed_integrations"] = list(options.allowed_integrations)
     if options.integrations_config_defaults:

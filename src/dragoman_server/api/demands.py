@@ -82,9 +82,7 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("POST", "/auth/signature/{unique_key}"): SESSION,
     ("GET", "/app-auth/connect"): PUBLIC,
     ("GET", "/oauth/client-metadata/{environment_uuid}/{unique_key}"): PUBLIC,
-    ("GET", "/connect-ui"): PUBLIC,
-    ("GET", "/connect-ui/{rest:path}"): PUBLIC,
-    ("POST", "/connect-ui/{rest:path}"): PUBLIC,
+    ("POST", "/connect/telemetry"): PUBLIC,  # the session's token stands in the body
     # environments, keys, variables, webhooks
     ("GET", "/environments"): _account("account:*"),
     ("POST", "/environments"): _account("account:environments:create"),
@@ -94,6 +92,8 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("POST", "/environment/webhook-signing-key/rotate"): _key("webhook_signing_key:rotate"),
     ("GET", "/environment/webhooks"): _key("*"),
     ("PUT", "/environment/webhooks"): _key("*"),
+    ("GET", "/environment/connect-ui"): _key("*"),
+    ("PUT", "/environment/connect-ui"): _key("*"),
     ("GET", "/environment-variables"): _key("variables:read"),
     ("PUT", "/environment-variables/{name}"): _key("*"),
     ("DELETE", "/environment-variables/{name}"): _key("*"),

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
 from dragoman_server.api import (
     action_routes,
-    connect_page,
     connect_routes,
+    connect_ui_routes,
     connection_routes,
     deployment_routes,
     environment_routes,
@@ -22,6 +23,7 @@ from dragoman_server.api import (
     webhook_routes,
 )
 from dragoman_server.api.app import build_app
+from dragoman_server.api.connect_ui import PATH, ConnectUiDoor
 from dragoman_server.api.demands import HOT
 from dragoman_server.api.openapi import build_openapi
 from dragoman_server.api.popups import PopupDoor, Popups
@@ -51,6 +53,7 @@ from dragoman_server.runners.host.service import LocalRunnerHost
 from dragoman_server.scripts import Scripts
 from dragoman_server.web.asgi import App, Front, Receive, Scope, Send
 from dragoman_server.web.authenticate import Authenticator
+from dragoman_server.web.built import BuiltPages
 from dragoman_server.web.errors import FeatureDisabledError
 from dragoman_server.web.limits import RateLimiter
 from dragoman_server.web.metrics import Measured
@@ -58,6 +61,8 @@ from dragoman_server.web.principal import Principal
 from dragoman_server.webhooks import Webhooks
 
 NOW = read_sql("dragoman_server.db", "now")
+BUILT = Path(__file__).parent.parent / "ui_dist"
+"""Where `make ui` and the wheel put the browser applications."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +123,15 @@ def build_front(parts: Doors) -> App:
     )
     if parts.edition == "auth":
         records = _disabled
-    hot: dict[str, App] = {"/proxy/": proxy, "/records": records}
+    connect_ui: App = ConnectUiDoor(
+        pages=BuiltPages.read(BUILT / "connect"),
+        public_url=parts.public_url,
+        frame_ancestors=parts.settings.connect_frame_ancestors,
+        count=authenticator.anonymous,
+    )
+    hot: dict[str, App] = {
+        "/proxy/": proxy, "/records": records, PATH: connect_ui, f"{PATH}/": connect_ui,
+    }  # fmt: skip
     rest = PopupDoor(rest=build_api(parts, authenticator), popups=parts.popups, count=authenticator.anonymous)
     return Measured(Front(rest=rest, hot=hot))
 
@@ -157,8 +170,13 @@ def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
                 delete_connection=parts.delete_connection,
             ),
             function_routes.routes(integrations=parts.integrations, functions=parts.functions, scripts=parts.scripts),
-            connect_routes.routes(connect=parts.connect, connections=parts.connections, tell=parts.popups.tell),
-            connect_page.routes(connect=parts.connect),
+            connect_routes.routes(
+                connect=parts.connect,
+                connections=parts.connections,
+                environments=parts.environments,
+                tell=parts.popups.tell,
+            ),
+            connect_ui_routes.routes(environments=parts.environments, sessions=parts.sessions),
             environment_routes.routes(
                 environments=parts.environments,
                 api_keys=parts.api_keys,

@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from dragoman_server.kit.errors import InvalidInputError, Issue
 
 PREFIX = "DRAGOMAN_"
+_FRAME_SOURCE = re.compile(r"\*|'none'|'self'|https?://(?:\*\.)?[A-Za-z0-9._-]+(?::[0-9]{1,5})?")
 CLIENT_NAMES = frozenset({"DRAGOMAN_URL", "DRAGOMAN_API_KEY", "DRAGOMAN_WEBHOOK_SIGNING_KEY", "DRAGOMAN_DATA_DIR"})
 """Names the client and the command line read; the server knows them and leaves them alone."""
 
@@ -41,6 +43,11 @@ class Settings(BaseSettings):
     bind: str = Field("127.0.0.1", description="The address to listen on.")
     trusted_proxies: str = Field(
         "", description="Addresses or CIDRs, comma-separated, whose X-Forwarded-For and -Proto are believed."
+    )
+    connect_frame_ancestors: str = Field(
+        "*",
+        description="Who may embed the Connect UI, as in a Content-Security-Policy: origins separated by blanks, "
+        "`*` (anyone) or `'none'`. An environment may narrow it further.",
     )
     edition: Literal["auth", "full"] = Field(
         "full", description="`auth`: API and control plane only; `full`: everything."
@@ -93,6 +100,15 @@ class Settings(BaseSettings):
                     "expected an absolute http(s) URL without query, e.g. https://integrations.example.com"
                 )
         return value.rstrip("/")
+
+    @field_validator("connect_frame_ancestors")
+    @classmethod
+    def _sources(cls, value: str) -> str:
+        sources = value.split()
+        for one in sources:
+            if not _FRAME_SOURCE.fullmatch(one) or (one in {"*", "'none'"} and len(sources) > 1):
+                raise ValueError("expected origins such as https://app.example.com separated by blanks, `*`, or 'none'")
+        return " ".join(sources) or "'none'"
 
     @field_validator("egress_allow", "trusted_proxies")
     @classmethod

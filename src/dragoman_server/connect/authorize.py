@@ -60,7 +60,6 @@ class Outcome:
     connection_id: str | None = None
     ws_client_id: str | None = None
     opener_origin: str | None = None
-    page: bool = False
     waiting: bool = False
 
     @property
@@ -264,7 +263,6 @@ def _pending(target: Target, asking: Asking, departure: Departure, redirect_uri:
         operation_id=operation_id,
         ws_client_id=asking.ws_client_id,
         opener_origin=_origin(asking.opener),
-        page=asking.page,
         memory=dict(departure.memory),
     )
 
@@ -299,6 +297,5 @@ def _outcome(
         connection_id=connection_id or pending.connection_id,
         ws_client_id=pending.ws_client_id,
         opener_origin=pending.opener_origin,
-        page=pending.page,
         waiting=waiting,
     )

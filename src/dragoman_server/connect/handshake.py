@@ -42,7 +42,6 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: UUID
     ws_client_id: str | None
     opener_origin: str | None
-    page: bool
     memory: dict[str, Any] = {}  # a fresh one for each: msgspec copies it
 
     def __repr__(self) -> str:

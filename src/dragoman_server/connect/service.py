@@ -19,13 +19,13 @@ from dragoman_server.connect.target import Owner, Target
 from dragoman_server.control.connections import Connections
 from dragoman_server.control.errors import UnknownConnectionError
 from dragoman_server.control.integrations import Integrations
-from dragoman_server.control.model import Connection, EndUser, Integration
+from dragoman_server.control.model import Connection, EndUser
 from dragoman_server.db import Conn, Database
 from dragoman_server.kit.errors import InvalidInputError, Issue
 from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId, SyncId
 from dragoman_server.kit.secret import Secret
 from dragoman_server.providers.catalogue import Catalogue
-from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.providers.model import AuthMode
 
 OnDeleting = Callable[[Conn, Connection, Sequence[SyncId]], Awaitable[None]]
 """Writes on the deleting transaction: schedules to end, records to erase."""
@@ -69,19 +69,6 @@ class Connect:
         await self._check_integrations(environment_id, options)
         return await self.sessions.create(environment_id, account_id, options)
 
-    async def choices(self, session: ConnectSession) -> list[tuple[Integration, Provider]]:
-        """Return what the session's browser may connect, in the order the session lists it."""
-        allowed = session.options.allowed_integrations
-        found = {i.unique_key: i for i in await self._integrations.list(session.environment_id)}
-        keys: Sequence[str] = sorted(found) if allowed is None else allowed
-        choices: list[tuple[Integration, Provider]] = []
-        for key in keys:
-            integration = found.get(key)
-            provider = None if integration is None else self._catalogue.get(integration.provider)
-            if integration is not None and provider is not None:
-                choices.append((integration, provider))
-        return choices
-
     async def begin_oauth(
         self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking
     ) -> Begun:
@@ -110,7 +97,6 @@ class Connect:
             client_override=asking.client_override,
             ws_client_id=asking.ws_client_id,
             opener=asking.opener,
-            page=asking.page,
         )
 
     async def finish_oauth(

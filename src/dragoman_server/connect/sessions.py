@@ -54,10 +54,6 @@ class Sessions:
         async with self._database.connection() as conn:
             await _store.delete_session(conn, environment_id, session_id)
 
-    def form_token(self, token: str) -> str:
-        """Return what a form of this session must carry, so that no other site can post it."""
-        return self._vault.lookup_hash(f"form:{token}").hex()
-
 
 def _encode(options: SessionOptions) -> dict[str, Any]:
     return {

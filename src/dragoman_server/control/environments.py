@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dragoman_server.control import rules
 from dragoman_server.control._store import environments as _store
+from dragoman_server.control.connect_ui import ConnectUi, normalized
 from dragoman_server.control.errors import EnvironmentExistsError, ProductionEnvironmentError, UnknownEnvironmentError
 from dragoman_server.control.model import Environment, WebhookSettings
 from dragoman_server.control.transactions import joined, lent
@@ -120,6 +121,18 @@ class Environments:
         self, environment_id: EnvironmentId, webhooks: WebhookSettings, *, conn: Conn | None = None
     ) -> None:
         await self.update(environment_id, webhooks=webhooks, conn=conn)
+
+    async def connect_ui(self, environment_id: EnvironmentId) -> ConnectUi:
+        return ConnectUi.read((await self.require(environment_id)).settings)
+
+    async def set_connect_ui(
+        self, environment_id: EnvironmentId, wanted: ConnectUi, *, conn: Conn | None = None
+    ) -> ConnectUi:
+        """Store it as browsers write it and return that; raise `InvalidValueError` naming each bad value."""
+        made, issues = normalized(wanted)
+        rules.require(issues)
+        await self.update(environment_id, settings=made.stored(), conn=conn)
+        return made
 
     async def delete(
         self, environment_id: EnvironmentId, account_id: AccountId, *, conn: Conn | None = None

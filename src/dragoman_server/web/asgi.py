@@ -70,8 +70,10 @@ class Front:
             elif message["type"] == "http.response.start":
                 started = True
                 rate: Rate | None = scope["state"].get("rate")
-                extra = [*_CORS, *_HARDENING, *(rate.headers() if rate is not None else ())]
-                message["headers"] = [*message.get("headers", ()), *extra]
+                own = [*message.get("headers", ())]
+                said = {name for name, _ in own}
+                hardening = [one for one in _HARDENING if one[0] not in said]  # of two, a browser takes the last
+                message["headers"] = [*own, *_CORS, *hardening, *(rate.headers() if rate is not None else ())]
             await send(message)
 
         path: str = scope["path"]

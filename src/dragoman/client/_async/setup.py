@@ -86,6 +86,13 @@ class AsyncEnvironment(AsyncPart):
         """Change any of primary_url, secondary_url and the on_… toggles."""
         return cast("t.WebhookSettings", (await self._call("PUT", "/environment/webhooks", json=settings))["data"])
 
+    async def connect_ui(self) -> t.ConnectUiSettings:
+        return cast("t.ConnectUiSettings", (await self._call("GET", "/environment/connect-ui"))["data"])
+
+    async def set_connect_ui(self, **settings: Any) -> t.ConnectUiSettings:
+        """Change any of theme, defaultTheme, showWatermark, allowed_embedding_origins."""
+        return cast("t.ConnectUiSettings", (await self._call("PUT", "/environment/connect-ui", json=settings))["data"])
+
     async def rotate_webhook_signing_key(self) -> str:
         """A new signing key; the old one still signs beside it for five minutes."""
         answer = await self._call("POST", "/environment/webhook-signing-key/rotate")

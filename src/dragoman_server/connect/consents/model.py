@@ -23,7 +23,6 @@ class Asking:
     client_override: Mapping[str, str]
     ws_client_id: str | None = None
     opener: str | None = None
-    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
