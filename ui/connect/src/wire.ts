@@ -1,0 +1,94 @@
+/** What the server says, as far as this page reads it. */
+
+export type AuthMode =
+  | 'OAUTH1'
+  | 'OAUTH2'
+  | 'OAUTH2_CC'
+  | 'API_KEY'
+  | 'BASIC'
+  | 'NONE'
+  | 'TWO_STEP'
+  | 'JWT'
+  | 'SIGNATURE'
+  | 'TBA'
+  | 'BILL'
+  | 'APP'
+  | 'CUSTOM'
+  | 'AWS_SIGV4'
+  | 'MCP_OAUTH2'
+  | 'MCP_OAUTH2_GENERIC'
+  | 'INSTALL_PLUGIN';
+
+export interface FieldSpec {
+  type?: string;
+  title?: string;
+  description?: string;
+  example?: string | number | boolean;
+  pattern?: string;
+  format?: string;
+  enum?: string[];
+  order?: number;
+  optional?: boolean;
+  secret?: boolean;
+  hidden?: boolean;
+  automated?: boolean;
+  default_value?: string | number | boolean;
+  prefix?: string;
+  suffix?: string;
+  doc_section?: string;
+  visible_when?: { field: string; equals: string | string[] };
+  warnings?: Record<string, string>;
+}
+
+export type FieldSpecs = Record<string, FieldSpec>;
+
+export interface Provider {
+  name: string;
+  display_name: string;
+  auth_mode: AuthMode;
+  docs?: string;
+  docs_connect?: string;
+  connection_config?: FieldSpecs;
+  credentials?: FieldSpecs;
+  assertion_option?: FieldSpecs;
+  require_client_certificate?: boolean;
+  token_request_auth_method?: string;
+}
+
+export interface Integration {
+  unique_key: string;
+  display_name: string;
+  provider: string;
+}
+
+export type ThemeChoice = 'light' | 'dark' | 'system';
+
+export interface Settings {
+  theme: { light: { primary: string }; dark: { primary: string } };
+  defaultTheme: ThemeChoice;
+  showWatermark: boolean;
+}
+
+export interface Session {
+  endUser?: { display_name?: string | null; email?: string | null } | null;
+  allowed_integrations?: string[];
+  integrations_config_defaults?: Record<string, { connection_config?: Record<string, unknown> }>;
+  overrides?: Record<string, { docs_connect?: string }>;
+  isReconnecting?: boolean;
+  connectUISettings?: Settings;
+  websocketsPath?: string;
+  /** Pages that may show this one in a frame; absent: any. */
+  allowed_embedding_origins?: string[];
+}
+
+export interface Connected {
+  providerConfigKey: string;
+  connectionId: string;
+  isPending?: boolean;
+}
+
+export interface Issue {
+  code?: string;
+  message: string;
+  path?: (string | number)[];
+}
