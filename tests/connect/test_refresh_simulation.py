@@ -1,8 +1,8 @@
-"""A few hundred seeded schedules of the real refresher; `python -m tests.connect.simulation 10000` plays more."""
+"""A few hundred seeded schedules of the real refresher; `python -m tests.support.refreshing.schedules 10000` plays more."""
 
 import pytest
 
-from tests.connect.simulation import KINDS, play, problems
+from tests.support.refreshing.schedules import KINDS, play, problems
 
 SEEDS_A_FAULT = 30
 

@@ -1,16 +1,11 @@
-"""Seeded schedules of several processes that share one single-use refresh token, in virtual time.
+"""A world for the refresher: a store with latency, outages and unclear commits, and an adversarial token endpoint.
 
-The refresher is the real one. The store is a model with latency, outages and unclear commits; the token endpoint is
-adversarial: rotation with reuse detection, slow answers, answers that get lost after the rotation. Processes are
-killed, stopped for a while and resumed; a person authorizes again in the middle of it.
-
-    python -m tests.connect.simulation 10000
+The endpoint rotates with reuse detection, answers slowly, and lets answers get lost after the rotation. Time is that of
+the running loop, so it may be virtual.
 """
 
 import asyncio
 import random
-import sys
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,34 +13,17 @@ from typing import Any
 from uuid import UUID
 
 from dragoman_server.connect import rules
-from dragoman_server.connect.errors import ConnectError
 from dragoman_server.connect.grants.model import TokenAnswer, TokenRefusal
 from dragoman_server.connect.grants.refresh_token import renewed_values
 from dragoman_server.connect.model import CredentialKey, Failure, Failures, Lease, Renewal, Stored, Times
-from dragoman_server.connect.refresh import Refresher, Wish
 from dragoman_server.connect.sealing import decode_credential
 from dragoman_server.egress.errors import UpstreamTimeoutError, UpstreamUnreachableError
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId
-from dragoman_server.kit.telemetry import configure_logging
 from dragoman_server.providers.model import AuthMode, Credential
-from tests.connect.virtual_time import run
 
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 KEY = CredentialKey(EnvironmentId(1), ConnectionRowId(1))
 LIFE = 60.0
-KINDS = (
-    "none",
-    "crash",
-    "pause",
-    "slow",
-    "lost_answer",
-    "half_closed",
-    "error_after",
-    "error_before",
-    "reconnect",
-    "outage",
-)
-PROCESS_FAULTS = frozenset({"crash", "pause", "outage"})
 
 
 class DatabaseAwayError(ConnectionError):
@@ -338,191 +316,3 @@ class Disk:
 
     def remove(self, renewal: Renewal) -> None:
         self.answers.pop(renewal.holder, None)
-
-
-@dataclass
-class Report:
-    seed: int
-    fault: str
-    grace: float
-    calls_per_token: Counter[str]
-    overlapping: int
-    alive: bool
-    right_family: bool
-    last_read_works: bool
-    strays: list[str]
-
-
-class World:
-    def __init__(self, seed: int, *, processes: int = 4, readers: int = 4) -> None:
-        self.seed = seed
-        self.rng = random.Random(seed)
-        self.clock = VirtualClock()
-        self.grace = self.rng.choice([10.0, 0.0])
-        self.fault = KINDS[seed % len(KINDS)]
-        self.provider = Provider(self.grace, self.rng)
-        self.store = Store(self.rng, self.clock)
-        self.disk = Disk()
-        self.processes = [Process(n) for n in range(processes)]
-        self.refreshers = [self._refresher(p) for p in self.processes]
-        self.readers = readers
-        self.family = 1
-        self.strays: list[str] = []
-        self.done = asyncio.Event()
-
-    def _refresher(self, process: Process) -> Refresher:
-        return Refresher(
-            book=ModelBook(self.store, process),
-            endpoint=ModelEndpoint(self.provider, process),
-            spill=self.disk,
-            clock=self.clock,
-            sleep=process.sleep,
-        )
-
-    async def play(self) -> Report:
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-        self.store.put(self.provider.grant(self.family))
-        tasks = [
-            asyncio.create_task(self._reader(number, random.Random(self.rng.random())))
-            for number in range(len(self.processes))
-            for _ in range(self.readers)
-        ]
-        stale = begin + LIFE * 0.8
-        tasks.append(asyncio.create_task(self._misfortune(stale + self.rng.uniform(0, 1.2))))
-        if self.fault in {"slow", "lost_answer", "half_closed", "error_after", "error_before"}:
-            self.provider.fault = self.fault
-        await asyncio.sleep(LIFE * 1.8 + self.rng.uniform(0, 5))
-        self.done.set()
-        await asyncio.sleep(60)
-        await self._restart_and_replay()
-        works = await self._last_read()
-        for task in tasks:
-            task.cancel()
-        return self._report(works)
-
-    async def _reader(self, number: int, rng: random.Random) -> None:
-        process, refresher = self.processes[number], self.refreshers[number]
-        book = ModelBook(self.store, process)
-        wait = 0.0
-        while not self.done.is_set():
-            await process.sleep(wait + rng.uniform(0.2, 2.0))
-            wait = 0.0
-            try:
-                stored = await book.read(KEY)
-                assert stored is not None
-                assert stored.times.stale_at is not None
-                if not rules.is_stale(stored, stored.read_at):
-                    wait = max((stored.times.stale_at - stored.read_at).total_seconds() - 2.0, 0.0)
-                else:
-                    await refresher.refresh(Wish(KEY, stored.version, stored.failures.attempts))
-            except (ConnectError, DatabaseAwayError):
-                continue
-            except Exception as error:  # a defect; the report names it
-                self.strays.append(repr(error))
-
-    async def _misfortune(self, at: float) -> None:
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(at - loop.time())
-        if self.fault == "reconnect":
-            self.family += 1
-            self.store.put(self.provider.grant(self.family))
-        elif self.fault == "outage":
-            length = self.rng.uniform(1, 20)
-            self.store.away_until = loop.time() + length
-            self.store.started_at = loop.time() + length
-        elif self.fault in {"crash", "pause"}:
-            victim = self._busy_process()
-            if self.fault == "crash":
-                victim.dead = True
-            else:
-                await victim.pause(self.rng.uniform(1, 40))
-
-    def _busy_process(self) -> Process:
-        """The one whose call is out, if any: the worst to lose."""
-        for use in reversed(self.provider.uses):
-            if use.answered is None:
-                return self.processes[use.process]
-        return self.rng.choice(self.processes)
-
-    async def _restart_and_replay(self) -> None:
-        fresh = Process(99)
-        book = ModelBook(self.store, fresh)
-        for renewal in list(self.disk.answers.values()):
-            await book.commit(renewal)
-        self.refreshers.append(self._refresher(fresh))
-
-    async def _last_read(self) -> bool:
-        book = ModelBook(self.store, Process(100))
-        stored = await book.read(KEY)
-        assert stored is not None
-        try:
-            await self.refreshers[-1].refresh(Wish(KEY, stored.version, stored.failures.attempts, forced=True))
-        except ConnectError:
-            return False
-        return True
-
-    def _report(self, works: bool) -> Report:
-        row = self.store.row
-        assert row is not None
-        token = str(row.credential.values["refresh_token"])
-        uses = sorted(self.provider.uses, key=lambda u: u.arrived)
-        overlapping = sum(
-            1
-            for a, b in zip(uses, uses[1:], strict=False)
-            if a.token == b.token and (a.answered is None or b.arrived < a.answered)
-        )
-        return Report(
-            seed=self.seed,
-            fault=self.fault,
-            grace=self.grace,
-            calls_per_token=Counter(u.token for u in uses),
-            overlapping=overlapping,
-            alive=self.provider.works(token),
-            right_family=self.provider.family[token] == self.family,
-            last_read_works=works,
-            strays=self.strays,
-        )
-
-
-def play(seed: int) -> Report:
-    return run(_play(seed))
-
-
-async def _play(seed: int) -> Report:
-    return await World(seed).play()
-
-
-def problems(report: Report) -> list[str]:
-    """Return what this schedule must not have done."""
-    found = [f"a stray {stray}" for stray in report.strays]
-    most = max(report.calls_per_token.values(), default=0)
-    faulty = report.fault not in {"none", "reconnect", "slow", "error_before"}
-    if most > (2 if faulty else 1):
-        found.append(f"one refresh token was used {most} times")
-    if not faulty and report.overlapping:
-        found.append("two calls were out at once")
-    if not report.right_family:
-        found.append("an older grant won over a later consent")
-    lost = not (report.alive and report.last_read_works)
-    if lost and (report.grace >= 10 or not faulty):
-        found.append("the grant was lost")
-    return found
-
-
-def main(count: int) -> int:
-    configure_logging(level="error")
-    lost: Counter[str] = Counter()
-    bad = 0
-    for seed in range(count):
-        report = play(seed)
-        lost[report.fault] += not (report.alive and report.last_read_works)
-        for problem in problems(report):
-            bad += 1
-            print(f"seed {seed} ({report.fault}, grace {report.grace:.0f} s): {problem}")
-    print(f"{count} schedules, {bad} problems; grants lost by strict single use, by fault: {dict(lost)}")
-    return 1 if bad else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000))
