@@ -1,5 +1,6 @@
 """Accounts are connected through the real routes: what the browser sees, what is stored, what is refused."""
 
+import json
 import re
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -341,6 +342,45 @@ async def test_the_callback_of_its_own_address_accepts_no_other(world: World) ->
     assert params_of(url)["redirect_uri"] == f"{API}/oauth/callback/{integration.uuid}"
     assert wrong.status_code == 400
     assert not world.told.connected
+
+
+async def test_a_script_is_told_the_address_so_that_its_token_stands_in_a_header(world: World) -> None:
+    await world.integration()
+    _, token = await world.session(allowed_integrations=["acme"], tags={"team": "red"})
+    headers = {"authorization": f"Bearer {token.reveal()}", "accept": "application/json", "referer": f"{API}/"}
+    async with browser(world) as client:
+        begun = await client.get("/oauth/connect/acme?ws_client_id=mine", headers=headers)
+        answer = await client.get(await consent(world, begun.json()["data"]["url"]))
+        refused = await client.get("/oauth/connect/unknown", headers=headers)
+
+    assert (begun.status_code, begun.headers["cache-control"]) == (200, "no-store")
+    assert token.reveal() not in begun.text
+    [connected] = world.told.connected
+    said = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', answer.text)
+    assert said is not None
+    outcome = json.loads(said[1])
+    assert outcome["target"] == API
+    assert outcome["message"]["payload"] == {
+        "wsClientId": "mine",
+        "connectionId": connected.connection.connection_id,
+        "providerConfigKey": "acme",
+    }
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "integration_not_allowed")
+
+
+async def test_the_page_a_provider_returns_to_refuses_frames_and_keeps_nothing(world: World) -> None:
+    async with browser(world) as client:
+        answers = [await client.get(path) for path in ("/oauth/callback?state=x", "/app-auth/connect")]
+
+    for answer in answers:
+        assert answer.status_code == 400
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers.get_list("referrer-policy") == ["no-referrer"]
+    nonces = {re.search(r"script-src '(nonce-[^']+)'", a.headers["content-security-policy"]) for a in answers}
+    assert len({n[1] for n in nonces if n}) == 2
 
 
 async def test_what_a_person_typed_wrongly_stores_nothing_and_may_be_typed_again(world: World) -> None:

@@ -38,6 +38,7 @@ _BRACKETED = re.compile(r"^(params|authorization_params|credentials)\[([^\[\]]{1
 _PLAIN_KEYS = frozenset(
     {"connect_session_token", "user_scope", "hmac", "ws_client_id", "connection_id", "installation", "public_key"}
 )
+_UNKEPT = {"Cache-Control": "no-store"}
 _BROUGHT = "oauth_refresh_token_override"
 _OVERRIDES = {"oauth_client_id_override": "client_id", "oauth_client_secret_override": "client_secret"}
 
@@ -171,10 +172,15 @@ def routes(
                 return page_response(pages.callback(outcome))
             begun = await connect.begin_oauth(session, unique_key, given["params"], asking)
         except DragomanError as error:
+            if _by_script(request):
+                raise
             outcome = Outcome(error.public_code, error.message, unique_key, ws_client_id=asking.ws_client_id)
             await tell(outcome)
             return page_response(pages.callback(outcome))
-        response = Response(status_code=302, headers={"Location": begun.url, "Cache-Control": "no-store"})
+        if _by_script(request):
+            response: Response = Json({"data": {"url": begun.url}}, headers=_UNKEPT)
+        else:
+            response = Response(status_code=302, headers={"Location": begun.url, **_UNKEPT})
         bind(response, begun, connect)
         return response
 
@@ -253,6 +259,11 @@ def connected_outcome(connected: Connected, ws_client_id: str | None) -> Outcome
 
 def page_response(page: pages.Page) -> Response:
     return Response(page.html, page.status, dict(page.headers))
+
+
+def _by_script(request: Request) -> bool:
+    """A script of ours asks for the address instead of being sent there: so the token stands in a header."""
+    return request.headers.get("accept", "").partition(",")[0].strip().lower() == "application/json"
 
 
 def _session(request: Request) -> ConnectSession:

@@ -31,14 +31,13 @@ class Page:
 
 def callback(outcome: Outcome) -> Page:
     """The page a provider returns to: tells the window that opened it, and the person."""
-    message: dict[str, Any] = (
-        {"type": "nango_oauth_callback_success"}
-        if outcome.ok
-        else {
-            "type": "nango_oauth_callback_error",
-            "payload": {"message": outcome.message, "errorType": outcome.error_type},
-        }
-    )
+    payload: dict[str, Any] = {"wsClientId": outcome.ws_client_id}
+    if outcome.ok:
+        payload |= {"connectionId": outcome.connection_id, "providerConfigKey": outcome.integration}
+        payload |= {"isPending": True} if outcome.waiting else {}
+    else:
+        payload |= {"message": outcome.message, "errorType": outcome.error_type}
+    message = {"type": f"nango_oauth_callback_{'success' if outcome.ok else 'error'}", "payload": payload}
     data = {"message": message, "target": outcome.opener_origin or "*", "close": outcome.ok}
     return _page(
         "callback.html",
