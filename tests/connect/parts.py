@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dragoman_server.connect.authorize import Authorize
+from dragoman_server.connect.authorize import Authorize, Outcome
 from dragoman_server.connect.book import PgBook, SealedCredentials
 from dragoman_server.connect.connecting import Connecting, OnConnected, OnConnectFailed
 from dragoman_server.connect.credentials import Credentials
+from dragoman_server.connect.device import DeviceAuthorizations, Tell
 from dragoman_server.connect.endpoint import ProviderEndpoints
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.exchange import Exchange
@@ -35,6 +36,10 @@ OnRefreshFailed = Callable[[Conn, RefreshFailed], Awaitable[None]]
 """Writes on the transaction that counts the failure: the auth webhook's fact."""
 
 
+async def nobody_waits(outcome: Outcome) -> None:
+    """No socket is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """The stories that commit together with what happens here."""
@@ -43,6 +48,7 @@ class Hooks:
     on_connect_failed: OnConnectFailed
     on_refresh_failed: OnRefreshFailed
     on_deleting: OnDeleting
+    tell: Tell = nobody_waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Parts:
     sweeper: Sweeper
     sealed: SealedCredentials
     revoking: Revoking
+    devices: DeviceAuthorizations
 
 
 def assemble(
@@ -117,7 +124,26 @@ def assemble(
         on_failed=hooks.on_connect_failed,
     )
     sessions = Sessions(database=database, vault=vault)
-    revoking = Revoking(vault=vault, integrations=integrations, catalogue=catalogue, exchange=exchange, logs=logs)
+    revoking = Revoking(
+        database=database,
+        vault=vault,
+        book=book,
+        integrations=integrations,
+        connections=connections,
+        catalogue=catalogue,
+        exchange=exchange,
+        logs=logs,
+    )
+    devices = DeviceAuthorizations(
+        database=database,
+        vault=vault,
+        integrations=integrations,
+        catalogue=catalogue,
+        exchange=exchange,
+        connecting=connecting,
+        logs=logs,
+        tell=hooks.tell,
+    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -136,6 +162,7 @@ def assemble(
             public_url=public_url,
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
+        devices=devices,
         on_deleting=hooks.on_deleting,
         revoking=revoking,
         public_url=public_url,
@@ -151,4 +178,5 @@ def assemble(
         sweeper=Sweeper(database=database),
         sealed=SealedCredentials(database=database, vault=vault),
         revoking=revoking,
+        devices=devices,
     )

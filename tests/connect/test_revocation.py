@@ -1,14 +1,27 @@
 """Deleting a connection ends its grant at the provider, again and again until the provider has heard."""
 
+import asyncio
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dragoman_server.connect.grants import revocation
 from dragoman_server.connect.grants.model import Client
+from dragoman_server.connect.model import CredentialKey
+from dragoman_server.connect.revoking import BATCH, LONGEST_OWED
+from dragoman_server.control.environments import Environments
+from dragoman_server.control.model import ConnectionFilter
+from dragoman_server.control.syncs import Syncs
+from dragoman_server.db.driver import connect
+from dragoman_server.flows.delete_environment import DeleteEnvironment
+from dragoman_server.flows.delete_integration import DeleteIntegration
+from dragoman_server.flows.erasing import Erasing
 from dragoman_server.outbox import Relay
 from dragoman_server.providers.model import AuthMode, Credential
+from dragoman_server.records import Records
+from dragoman_server.vault import SubjectShreddedError
+from dragoman_server.webhooks import Webhooks
 from tests.conftest import MoveClock
 from tests.connect.vendors import Market, integration
 
@@ -55,20 +68,141 @@ async def test_a_deleted_connections_refresh_token_is_revoked(market: Market, mo
     }
 
 
-async def test_the_fact_holds_no_token_in_the_clear(market: Market) -> None:
-    from dragoman_server.connect.model import CredentialKey
-
+async def test_the_fact_holds_no_secret(market: Market) -> None:
     world = market.world
     await connected(market)
     [connection] = await world.one.connections.list(world.environment.id)
     async with world.one.database.transaction() as conn:
-        stored = await world.one.parts.book.read_in(conn, CredentialKey(world.environment.id, connection.id))
-        assert stored is not None
-        fact = await world.one.parts.revoking.fact(conn, connection, stored)
+        fact = await world.one.parts.revoking.end(
+            conn, world.environment.id, connection.integration_id, connection.provider, [connection.id]
+        )
 
     assert fact is not None
-    assert "refresh-to-end" not in repr(fact)
-    assert "app-secret" not in repr(fact)
+    assert fact.body == {"v": 2, "integration": connection.integration_id}
+
+
+async def test_an_ended_credential_is_out_of_use_until_it_is_shredded(market: Market) -> None:
+    world, one = market.world, market.world.one
+    await connected(market)
+    [connection] = await one.connections.list(world.environment.id)
+    key = CredentialKey(world.environment.id, connection.id)
+    await one.parts.connect.delete(world.environment.id, "revoking", "c1")
+
+    assert await one.parts.book.read(key) is None
+    assert await one.parts.book.due(100, rest=timedelta(0), idle=timedelta(0)) == []
+    await one.vault.sealer(world.environment.id, "credentials", connection.uuid)
+    await relay(market).once()
+    with pytest.raises(SubjectShreddedError):
+        await one.vault.sealer(world.environment.id, "credentials", connection.uuid, fresh=True)
+
+
+async def crowd(market: Market, count: int) -> None:
+    """As many connections of the revoking vendor; and one of a vendor that knows no such call."""
+    world = market.world
+    await integration(world, "revoking", APP)
+    await integration(world, "mcp-one")
+    market.vendors.refresh |= {f"refresh-{n}" for n in range(count)}
+    bring = world.one.parts.connect.import_connection
+    for n in range(count):
+        given = {"type": "OAUTH2", "access_token": f"access-{n}", "refresh_token": f"refresh-{n}"}
+        await bring(world.environment.id, "revoking", given, connection_id=f"c{n}")
+    await bring(world.environment.id, "mcp-one", {"type": "MCP_OAUTH2", "access_token": "a"}, connection_id="other")
+
+
+def deleting(market: Market) -> DeleteIntegration:
+    one = market.world.one
+    records = Records(database=one.database, vault=one.vault)
+    erasing = Erasing(records=records, logs=one.logs, webhooks=cast("Webhooks", None), erase_logs=False)
+    return DeleteIntegration(
+        database=one.database, integrations=one.integrations, connect=one.parts.connect, erasing=erasing,
+        records=records,
+    )  # fmt: skip
+
+
+async def ended(market: Market) -> int:
+    raw: Any = await connect(market.world.url)
+    count: int = await raw.fetchval("SELECT count(*) FROM connect.credentials WHERE ended_at IS NOT NULL")
+    await raw.close()
+    return count
+
+
+async def test_a_deleted_integrations_grants_are_all_revoked_though_a_process_died(
+    market: Market, move_clock: MoveClock
+) -> None:
+    world, vendors = market.world, market.vendors
+    await crowd(market, 2 * BATCH + 1)
+    await deleting(market)(world.environment.id, "revoking")
+    assert await ended(market) == 2 * BATCH + 1
+
+    vendors.holding = asyncio.Event()
+    dying = asyncio.create_task(relay(market).once())
+    await vendors.asked.wait()
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    vendors.holding.set()
+    after_the_crash = await ended(market)
+    await move_clock(world.url, timedelta(minutes=2))
+    await relay(market).once()
+
+    assert after_the_crash == 2 * BATCH + 1
+    assert vendors.refresh == set()
+    assert await ended(market) == 0
+
+
+async def test_a_deleted_environments_grants_are_revoked_and_the_rest_is_gone_at_once(market: Market) -> None:
+    world, one, vendors = market.world, market.world.one, market.vendors
+    await crowd(market, 3)
+    environments = Environments(database=one.database, vault=one.vault, invalidations=one.invalidations)
+    delete = DeleteEnvironment(
+        database=one.database,
+        environments=environments,
+        integrations=one.integrations,
+        syncs=Syncs(database=one.database, vault=one.vault, invalidations=one.invalidations),
+        connect=one.parts.connect,
+    )
+    [other] = await one.connections.list(world.environment.id, ConnectionFilter(connection_id="other"))
+    await delete(world.account.id, world.environment.id)
+    [*before] = vendors.refresh
+    await relay(market).once()
+
+    assert len(before) == 3
+    assert vendors.refresh == set()
+    assert await one.parts.book.read(CredentialKey(world.environment.id, other.id)) is None
+    assert await ended(market) == 0
+
+
+async def test_one_account_that_is_away_holds_up_no_other_and_is_given_up_in_the_end(
+    market: Market, move_clock: MoveClock
+) -> None:
+    world, vendors = market.world, market.vendors
+    await crowd(market, BATCH + 2)
+    await deleting(market)(world.environment.id, "revoking")
+    vendors.answers["revoke"] = [503]
+    await relay(market).once()
+    left = len(vendors.refresh)
+    vendors.answers["revoke"] = [503]
+    await move_clock(world.url, LONGEST_OWED + timedelta(hours=1))
+    await relay(market).once()
+
+    assert left == 1
+    assert len(vendors.refresh) == 1
+    assert await ended(market) == 0
+
+
+async def test_a_refused_deletion_ends_nothing(market: Market) -> None:
+    world, one = market.world, market.world.one
+    await connected(market)
+    [connection] = await one.connections.list(world.environment.id)
+    with pytest.raises(ConnectionError):
+        async with one.database.transaction() as conn:
+            gone = [(connection.id, connection.uuid)]
+            await one.parts.connect.forget(
+                conn, world.environment.id, connection.integration_id, connection.provider, gone
+            )
+            raise ConnectionError
+
+    assert await one.parts.book.read(CredentialKey(world.environment.id, connection.id)) is not None
+    assert await ended(market) == 0
 
 
 async def test_a_provider_without_such_a_call_is_left_alone(market: Market) -> None:

@@ -1,5 +1,6 @@
 """Vendors of every mode, played by one small server that checks what it is sent as the real ones do."""
 
+import asyncio
 import base64
 import hashlib
 import secrets
@@ -46,6 +47,8 @@ class Vendors:
     refresh: set[str] = field(default_factory=set[str])
     answers: dict[str, Any] = field(default_factory=dict[str, Any])
     resource: str | None = None
+    holding: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def token(self, kind: str) -> str:
         made = f"{kind}-{secrets.token_hex(8)}"
@@ -247,6 +250,9 @@ class Vendors:
         status = self.answers.get("revoke", [200]).pop(0) if self.answers.get("revoke") else 200
         if status == 200:
             self.refresh.discard(form.get("token", ""))
+        if self.holding is not None:
+            self.asked.set()
+            await self.holding.wait()
         return web.Response(status=status)
 
     async def _resource(self, request: web.Request) -> web.Response:

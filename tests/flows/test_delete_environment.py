@@ -41,6 +41,12 @@ class ScheduleBook:
 async def nothing(*_: object) -> None: ...
 
 
+class Silent:
+    """No provider wants to be told."""
+
+    async def end(self, *_: object) -> None: ...
+
+
 def make_book(control: Control, invalidations: Invalidations) -> PgBook:
     return PgBook(
         database=control.database,
@@ -77,7 +83,9 @@ async def test_a_deleted_environment_ends_its_schedules_and_credentials_at_once_
     assert engine.keys == {schedule_key(sync.id)}
 
     connect = cast("Any", object.__new__(Connect))
-    connect._book = book  # noqa: SLF001 (the one of its parts the story needs)
+    connect._book = book  # noqa: SLF001 (those of its parts the story needs)
+    connect._integrations, connect._connections = control.integrations, control.connections  # noqa: SLF001
+    connect._revoking = Silent()  # noqa: SLF001
     delete = DeleteEnvironment(
         database=database,
         environments=control.environments,

@@ -22,6 +22,8 @@ from dragoman_server.connect.authorize import Authorize
 from dragoman_server.connect.book import PgBook, SealedCredentials
 from dragoman_server.connect.connecting import Connecting
 from dragoman_server.connect.credentials import Credentials
+from dragoman_server.connect.device import FACT as DEVICE_FACT
+from dragoman_server.connect.device import DeviceAuthorizations
 from dragoman_server.connect.endpoint import ProviderEndpoints
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.exchange import Exchange
@@ -206,7 +208,27 @@ async def _connect_parts(
         on_failed=after.failed,
     )
     sessions = Sessions(database=database, vault=vault)
-    revoking = Revoking(vault=vault, integrations=integrations, catalogue=catalogue, exchange=exchange, logs=logs)
+    revoking = Revoking(
+        database=database,
+        vault=vault,
+        book=book,
+        integrations=integrations,
+        connections=connections,
+        catalogue=catalogue,
+        exchange=exchange,
+        logs=logs,
+    )
+    popups = Popups(database=database, listen_url=databases.main_direct)
+    devices = DeviceAuthorizations(
+        database=database,
+        vault=vault,
+        integrations=integrations,
+        catalogue=catalogue,
+        exchange=exchange,
+        connecting=connecting,
+        logs=logs,
+        tell=popups.tell,
+    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -225,6 +247,7 @@ async def _connect_parts(
             public_url=config["public_url"],
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
+        devices=devices,
         on_deleting=erasing.deleting,
         revoking=revoking,
         public_url=config["public_url"],
@@ -337,7 +360,6 @@ async def _connect_parts(
         stack.push_async_callback(host.close)
 
     # -- doors and loops ---------------------------------------------------------------------------------------------
-    popups = Popups(database=database, listen_url=databases.main_direct)
     front = build_front(
         Doors(
             settings=settings,
@@ -392,6 +414,7 @@ async def _connect_parts(
             "schedule": schedules.handle,
             "erase": erasing.handle,
             "revoke": revoking.handle,
+            DEVICE_FACT: devices.handle,
             "action": report.handle,
             CLOSE_FACT: close_runs.handle,
         },

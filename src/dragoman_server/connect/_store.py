@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dragoman_server.connect.model import CredentialKey, Failures, Renewal, Times
 from dragoman_server.db import Conn, Row, read_sql
-from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId
+from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId, IntegrationId
 
 _PACKAGE = __package__ or ""
 
@@ -21,6 +21,12 @@ READ_FAILURES = read_sql(_PACKAGE, "read_failures")
 WRITE_FAILURES = read_sql(_PACKAGE, "write_failures")
 STORE_CREDENTIAL = read_sql(_PACKAGE, "store_credential")
 DELETE_CREDENTIAL = read_sql(_PACKAGE, "delete_credential")
+END_CREDENTIALS = read_sql(_PACKAGE, "end_credentials")
+ENDED_CREDENTIALS = read_sql(_PACKAGE, "ended_credentials")
+NOTE_TRIED = read_sql(_PACKAGE, "note_tried")
+DELETE_ENDED = read_sql(_PACKAGE, "delete_ended_credentials")
+NEWEST_ENDED = read_sql(_PACKAGE, "newest_ended")
+DELETE_UNENDED = read_sql(_PACKAGE, "delete_unended_credentials")
 DELETE_ENVIRONMENT_CREDENTIALS = read_sql(_PACKAGE, "delete_environment_credentials")
 DUE_CREDENTIALS = read_sql(_PACKAGE, "due_credentials")
 MARK_USED = read_sql(_PACKAGE, "mark_used")
@@ -172,6 +178,44 @@ async def store_credential(
 
 async def delete_credential(conn: Conn, key: CredentialKey) -> None:
     await conn.execute(DELETE_CREDENTIAL, key.environment_id, key.connection)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRow:
+    connection: ConnectionRowId
+    connection_uuid: UUID
+    sealed: bytes
+    ended_at: datetime
+    read_at: datetime
+
+
+async def end_credentials(
+    conn: Conn, environment_id: EnvironmentId, integration_id: IntegrationId, numbers: Sequence[ConnectionRowId]
+) -> None:
+    await conn.execute(END_CREDENTIALS, environment_id, integration_id, list(numbers))
+
+
+async def ended_credentials(
+    conn: Conn, environment_id: EnvironmentId, integration_id: IntegrationId, *, before: datetime, limit: int
+) -> list[EndedRow]:
+    rows = await conn.fetch(ENDED_CREDENTIALS, environment_id, integration_id, before, limit)
+    return [EndedRow(*row) for row in rows]
+
+
+async def note_tried(conn: Conn, environment_id: EnvironmentId, numbers: Sequence[ConnectionRowId]) -> None:
+    await conn.execute(NOTE_TRIED, environment_id, list(numbers))
+
+
+async def delete_ended(conn: Conn, environment_id: EnvironmentId, numbers: Sequence[ConnectionRowId]) -> None:
+    await conn.execute(DELETE_ENDED, environment_id, list(numbers))
+
+
+async def newest_ended(conn: Conn, environment_id: EnvironmentId, integration_id: IntegrationId) -> timedelta | None:
+    return await conn.fetchval(NEWEST_ENDED, environment_id, integration_id)
+
+
+async def delete_unended(conn: Conn, environment_id: EnvironmentId) -> None:
+    await conn.execute(DELETE_UNENDED, environment_id)
 
 
 async def delete_environment_credentials(conn: Conn, environment_id: EnvironmentId) -> None:

@@ -1,22 +1,23 @@
 """The stored credentials in Postgres, sealed by the vault: the book that refreshes, connects and reads share."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from dragoman_server.connect import _store, rules
 from dragoman_server.connect.grants.registry import ISSUERS
-from dragoman_server.connect.model import CredentialKey, Failure, Lease, RefreshFailed, Renewal, Stored
+from dragoman_server.connect.model import CredentialKey, Ended, Failure, Lease, RefreshFailed, Renewal, Stored
 from dragoman_server.connect.sealing import PURPOSE, decode_credential, encode_credential
 from dragoman_server.db import Conn, Database, InvalidatedCache, Invalidations
 from dragoman_server.db.cache import announce
 from dragoman_server.kit.clock import Clock
 from dragoman_server.kit.errors import DragomanError, UnavailableError
-from dragoman_server.kit.ids import EnvironmentId
+from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, IntegrationId
 from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.providers.model import Credential
-from dragoman_server.vault import Sealer, UnknownDataKeyError, Vault, data_key_of
+from dragoman_server.vault import Sealer, SubjectShreddedError, UnknownDataKeyError, Vault, data_key_of
 
 TOPIC = "connect.credentials"
 log = get_logger("connect")
@@ -62,12 +63,6 @@ class PgBook:
         async with self._database.connection() as conn:
             row = await _store.read_credential(conn, key)
         return None if row is None else await self._open(key, row, before)
-
-    async def read_in(self, conn: Conn, key: CredentialKey) -> Stored | None:
-        """Read it in the caller's transaction."""
-        before = self._clock.monotonic()
-        row = await _store.read_credential(conn, key)
-        return None if row is None else await self._open(key, row, before, conn)
 
     async def lease(self, key: CredentialKey, *, holder: UUID, version: int, length: timedelta) -> Lease | None:
         before = self._clock.monotonic()
@@ -156,6 +151,54 @@ class PgBook:
         await self._vault.shred(conn, key.environment_id, connection_uuid)
         await announce(conn, TOPIC, str(key))
         self.forget(key)
+
+    async def end(
+        self,
+        conn: Conn,
+        environment_id: EnvironmentId,
+        integration_id: IntegrationId,
+        numbers: Sequence[ConnectionRowId],
+    ) -> None:
+        """Keep the credentials of deleted connections for their revocation alone, in the caller's transaction."""
+        await _store.end_credentials(conn, environment_id, integration_id, numbers)
+        for number in numbers if len(numbers) == 1 else ():
+            await announce(conn, TOPIC, str(CredentialKey(environment_id, number)))
+        if len(numbers) > 1:
+            await announce(conn, TOPIC)
+
+    async def ended(
+        self, environment_id: EnvironmentId, integration_id: IntegrationId, *, before: datetime, limit: int
+    ) -> list[Ended]:
+        """Return credentials that are kept for their revocation and were not tried since `before`."""
+        async with self._database.connection() as conn:
+            rows = await _store.ended_credentials(conn, environment_id, integration_id, before=before, limit=limit)
+        found: list[Ended] = []
+        for row in rows:
+            credential = None
+            with suppress(SubjectShreddedError):
+                items = [(row.sealed, b"")]
+                [plain] = await self._vault.open_all(environment_id, PURPOSE, row.connection_uuid, items)
+                credential = decode_credential(plain)
+            found.append(Ended(row.connection, row.connection_uuid, credential, row.ended_at, row.read_at))
+        return found
+
+    async def settle(self, environment_id: EnvironmentId, told: Sequence[Ended], untold: Sequence[Ended]) -> None:
+        """Shred what was told, in one transaction with the note of what could not be."""
+        async with self._database.transaction() as conn:
+            await _store.delete_ended(conn, environment_id, [ended.connection for ended in told])
+            for ended in told:
+                await self._vault.shred(conn, environment_id, ended.connection_uuid)
+            await _store.note_tried(conn, environment_id, [ended.connection for ended in untold])
+
+    async def newest_ended(self, environment_id: EnvironmentId, integration_id: IntegrationId) -> timedelta | None:
+        """Return the age of the youngest revocation still owed; None when none is."""
+        async with self._database.connection() as conn:
+            return await _store.newest_ended(conn, environment_id, integration_id)
+
+    async def delete_unended(self, conn: Conn, environment_id: EnvironmentId) -> None:
+        """Delete sessions, pending sign-ins and credentials but those kept for their revocation."""
+        await _store.delete_unended(conn, environment_id)
+        await announce(conn, TOPIC)
 
     async def delete_environment(self, conn: Conn, environment_id: EnvironmentId) -> None:
         """Delete all credentials, sessions and pending sign-ins of an environment, in the caller's transaction."""

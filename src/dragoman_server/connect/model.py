@@ -152,6 +152,17 @@ class ConnectSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """The credential of a deleted connection, kept until its provider was told; None when it is shredded already."""
+
+    connection: ConnectionRowId
+    connection_uuid: UUID
+    credential: Credential | None
+    ended_at: datetime
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshFailed:
     """Told inside the transaction that counts a failure. `first`: the token was fine until now."""
 

@@ -26,7 +26,10 @@ CREATE TABLE connect.credentials (
     lease_holder uuid,
     lease_until timestamp with time zone,
     intent_grant bytea,
-    intent_at timestamp with time zone
+    intent_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    ended_by bigint,
+    tried_at timestamp with time zone
 )
 WITH (fillfactor='80');
 CREATE TABLE connect.oauth_states (
@@ -57,6 +60,7 @@ ALTER TABLE ONLY connect.sessions
     ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
 CREATE INDEX credentials_by_data_key ON connect.credentials USING btree (environment_id, data_key_id);
 CREATE INDEX credentials_due ON connect.credentials USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX credentials_ended ON connect.credentials USING btree (environment_id, ended_by, connection_id) WHERE (ended_at IS NOT NULL);
 CREATE INDEX oauth_states_by_data_key ON connect.oauth_states USING btree (environment_id, data_key_id);
 CREATE INDEX oauth_states_by_end ON connect.oauth_states USING btree (expires_at);
 CREATE INDEX sessions_by_end ON connect.sessions USING btree (expires_at);

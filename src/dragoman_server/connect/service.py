@@ -5,10 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from dragoman_server import outbox
+from dragoman_server.connect import device
 from dragoman_server.connect import target as targets
 from dragoman_server.connect.authorize import CALLBACK_PATH, Asking, Authorize, Outcome
 from dragoman_server.connect.book import PgBook
 from dragoman_server.connect.connecting import Connected
+from dragoman_server.connect.device import DeviceAuthorizations
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.errors import IntegrationNotAllowedError
 from dragoman_server.connect.handshake import Begun
@@ -22,7 +24,7 @@ from dragoman_server.control.integrations import Integrations
 from dragoman_server.control.model import Connection, EndUser
 from dragoman_server.db import Conn, Database
 from dragoman_server.kit.errors import InvalidInputError, Issue
-from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId, SyncId
+from dragoman_server.kit.ids import AccountId, ConnectionRowId, EnvironmentId, IntegrationId, SyncId
 from dragoman_server.kit.secret import Secret
 from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import AuthMode
@@ -43,6 +45,7 @@ class Connect:
         book: PgBook,
         authorize: Authorize,
         enter: Enter,
+        devices: DeviceAuthorizations,
         on_deleting: OnDeleting,
         revoking: Revoking,
         public_url: str,
@@ -55,6 +58,7 @@ class Connect:
         self._book = book
         self._authorize = authorize
         self._enter = enter
+        self._devices = devices
         self._on_deleting = on_deleting
         self._revoking = revoking
         self.public_url = public_url.rstrip("/")
@@ -75,6 +79,17 @@ class Connect:
         """Return where the browser goes and the cookie that ties the way back to it."""
         target = await self._target(session, unique_key, params)
         return await self._authorize.begin(target, self._preset(session, unique_key, asking))
+
+    async def begin_device(
+        self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking
+    ) -> device.Begun:
+        """Return the code a person types in on another device; raise where the provider has no such way."""
+        target = await self._target(session, unique_key, params)
+        return await self._devices.begin(session, target, self._preset(session, unique_key, asking))
+
+    async def device_standing(self, session: ConnectSession, id_: UUID) -> device.Standing | None:
+        """Return how such an authorization stands; None for one of another session."""
+        return await self._devices.standing(session, id_)
 
     async def use_refresh_token(
         self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking, token: str
@@ -151,22 +166,48 @@ class Connect:
         """
         async with self._database.transaction() as conn:
             connection, syncs = await self._connections.delete(conn, environment_id, unique_key, connection_id)
-            key = CredentialKey(environment_id, connection.id)
-            stored = await self._book.read_in(conn, key)
-            owed = None if stored is None else await self._revoking.fact(conn, connection, stored)
-            if owed is not None:
-                await outbox.put(conn, [owed])
-            await self._book.delete(conn, key, connection.uuid)
+            await self.forget(
+                conn,
+                environment_id,
+                connection.integration_id,
+                connection.provider,
+                [(connection.id, connection.uuid)],
+            )
             await self._on_deleting(conn, connection, syncs)
         return connection
 
-    async def forget(self, conn: Conn, environment_id: EnvironmentId, row_id: ConnectionRowId, uuid: UUID) -> None:
-        """Shred the credential of a connection that is deleted with its integration, in the caller's transaction."""
-        await self._book.delete(conn, CredentialKey(environment_id, row_id), uuid)
+    async def forget(
+        self,
+        conn: Conn,
+        environment_id: EnvironmentId,
+        integration_id: IntegrationId,
+        provider: str,
+        connections: Sequence[tuple[ConnectionRowId, UUID]],
+    ) -> None:
+        """Shred the credentials of deleted connections of one integration, in the caller's transaction.
+
+        Those whose provider is to be told first are only out of use until it has heard.
+        """
+        numbers = [row_id for row_id, _ in connections]
+        owed = await self._revoking.end(conn, environment_id, integration_id, provider, numbers)
+        if owed is not None:
+            await outbox.put(conn, [owed])
+            return
+        for row_id, uuid in connections:
+            await self._book.delete(conn, CredentialKey(environment_id, row_id), uuid)
 
     async def forget_environment(self, conn: Conn, environment_id: EnvironmentId) -> None:
-        """Destroy the credentials of a deleted environment and end its sessions, in the caller's transaction."""
-        await self._book.delete_environment(conn, environment_id)
+        """Destroy the credentials of a deleted environment and end its sessions, in the caller's transaction.
+
+        Those whose provider is to be told first are only out of use until it has heard.
+        """
+        owed: list[outbox.Fact] = []
+        for integration in await self._integrations.list(environment_id, conn=conn):
+            numbers = await self._connections.numbers(environment_id, integration.id, conn=conn)
+            fact = await self._revoking.end(conn, environment_id, integration.id, integration.provider, numbers)
+            owed += [] if fact is None else [fact]
+        await outbox.put(conn, owed)
+        await self._book.delete_unended(conn, environment_id)
 
     async def _target(self, session: ConnectSession, unique_key: str, params: Mapping[str, str]) -> Target:
         if not session.allows(unique_key):

@@ -15,7 +15,7 @@ from dragoman_server.control.transactions import joined, lent
 from dragoman_server.db import Conn, Database, Invalidations
 from dragoman_server.db.cache import announce, announce_all
 from dragoman_server.kit.errors import Issue
-from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, SyncId
+from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, IntegrationId, SyncId
 from dragoman_server.vault import Vault
 
 TOPIC = "control.connections"
@@ -119,6 +119,19 @@ class Connections:
     ) -> dict[ConnectionRowId, Connection]:
         async with lent(self._database, conn) as own:
             return {found.id: found for found in await _store.by_rows(own, environment_id, row_ids)}
+
+    async def even_deleted(
+        self, environment_id: EnvironmentId, row_ids: Sequence[ConnectionRowId]
+    ) -> dict[ConnectionRowId, tuple[str, Mapping[str, Any]]]:
+        """Return public id and config of connections, also of those deleted within their time of grace."""
+        async with lent(self._database, None) as own:
+            return await _store.even_deleted(own, environment_id, row_ids)
+
+    async def numbers(
+        self, environment_id: EnvironmentId, integration_id: IntegrationId, *, conn: Conn
+    ) -> Sequence[ConnectionRowId]:
+        """Return the numbers of an integration's living connections."""
+        return await _store.numbers(conn, environment_id, integration_id)
 
     async def list(
         self, environment_id: EnvironmentId, wanted: ConnectionFilter | None = None, *, conn: Conn | None = None

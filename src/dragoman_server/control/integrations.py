@@ -17,7 +17,7 @@ from dragoman_server.control.transactions import joined, lent
 from dragoman_server.db import Conn, Database, Invalidations
 from dragoman_server.db.cache import announce
 from dragoman_server.db.driver import UniqueViolationError
-from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, SyncId
+from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, IntegrationId, SyncId
 from dragoman_server.vault import Vault
 
 TOPIC = "control.integrations"
@@ -104,6 +104,17 @@ class Integrations:
         if found is None or found.integration.id != integration.id:
             raise UnknownIntegrationError(integration.unique_key)
         return found.credentials
+
+    async def even_deleted(
+        self, environment_id: EnvironmentId, integration_id: IntegrationId
+    ) -> tuple[Integration, Mapping[str, Any]] | None:
+        """Return an integration, living or deleted, and its unsealed credentials, for what it still owes a provider."""
+        async with self._database.connection() as conn:
+            stored = await _store.even_deleted(conn, environment_id, integration_id)
+        if stored is None:
+            return None
+        opened = await self._open(stored, None)
+        return opened.integration, opened.credentials
 
     async def list(self, environment_id: EnvironmentId, *, conn: Conn | None = None) -> list[Integration]:
         async with lent(self._database, conn) as own:

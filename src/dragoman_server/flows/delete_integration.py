@@ -24,8 +24,10 @@ class DeleteIntegration:
         """Raise `UnknownIntegrationError` when there is none."""
         async with self._database.transaction() as conn:
             deleted = await self._integrations.delete(environment_id, unique_key, conn=conn)
-            for row_id, uuid, _ in deleted.connections:
-                await self._connect.forget(conn, environment_id, row_id, uuid)
+            gone = deleted.integration
+            connections = [(row_id, uuid) for row_id, uuid, _ in deleted.connections]
+            await self._connect.forget(conn, environment_id, gone.id, gone.provider, connections)
+            for row_id, _ in connections:
                 await self._erasing.take_away(conn, environment_id, row_id, [])
             await self._records.forget_owners(conn, environment_id, list(deleted.syncs))
             await outbox.put(conn, schedule_facts(environment_id, deleted.syncs))

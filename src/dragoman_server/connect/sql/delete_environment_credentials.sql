@@ -1,4 +1,4 @@
--- Follows the deletion of an environment; repeating it changes nothing.
+-- Follows the erasing of an environment; repeating it changes nothing.
 WITH sessions AS (DELETE FROM connect.sessions WHERE environment_id = $1),
     states AS (DELETE FROM connect.oauth_states WHERE environment_id = $1)
 DELETE FROM connect.credentials WHERE environment_id = $1

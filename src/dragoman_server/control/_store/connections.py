@@ -14,6 +14,8 @@ UPSERT_CONNECTION = read_sql(_PACKAGE, "upsert_connection")
 CONNECTION = read_sql(_PACKAGE, "connection")
 CONNECTION_BY_ROW = read_sql(_PACKAGE, "connection_by_row")
 CONNECTIONS_BY_ROWS = read_sql(_PACKAGE, "connections_by_rows")
+CONNECTIONS_EVEN_DELETED = read_sql(_PACKAGE, "connections_even_deleted")
+CONNECTION_NUMBERS = read_sql(_PACKAGE, "connection_numbers")
 LIST_CONNECTIONS = read_sql(_PACKAGE, "list_connections")
 LIST_BY_ID = read_sql(_PACKAGE, "list_connections_by_id")
 LIST_BY_END_USER = read_sql(_PACKAGE, "list_connections_by_end_user")
@@ -106,6 +108,17 @@ async def by_row(conn: Conn, environment_id: EnvironmentId, row_id: ConnectionRo
 
 async def by_rows(conn: Conn, environment_id: EnvironmentId, row_ids: Sequence[ConnectionRowId]) -> list[Connection]:
     return [_connection(row) for row in await conn.fetch(CONNECTIONS_BY_ROWS, environment_id, list(row_ids))]
+
+
+async def even_deleted(
+    conn: Conn, environment_id: EnvironmentId, row_ids: Sequence[ConnectionRowId]
+) -> dict[ConnectionRowId, tuple[str, Mapping[str, Any]]]:
+    rows = await conn.fetch(CONNECTIONS_EVEN_DELETED, environment_id, list(row_ids))
+    return {row["id"]: (row["connection_id"], row["connection_config"]) for row in rows}
+
+
+async def numbers(conn: Conn, environment_id: EnvironmentId, integration_id: IntegrationId) -> list[ConnectionRowId]:
+    return await conn.fetchval(CONNECTION_NUMBERS, environment_id, integration_id)
 
 
 async def search(conn: Conn, environment_id: EnvironmentId, wanted: ConnectionFilter) -> list[ConnectionRowId]:

@@ -13,6 +13,7 @@ _PACKAGE = "dragoman_server.control"
 INSERT_INTEGRATION = read_sql(_PACKAGE, "insert_integration")
 INTEGRATION = read_sql(_PACKAGE, "integration")
 INTEGRATION_LOCKED = read_sql(_PACKAGE, "integration_locked")
+INTEGRATION_EVEN_DELETED = read_sql(_PACKAGE, "integration_even_deleted")
 INTEGRATIONS = read_sql(_PACKAGE, "integrations")
 UPDATE_INTEGRATION = read_sql(_PACKAGE, "update_integration")
 HAS_CONNECTIONS = read_sql(_PACKAGE, "has_connections")
@@ -74,6 +75,12 @@ async def integration(
     conn: Conn, environment_id: EnvironmentId, unique_key: str, *, lock: bool = False
 ) -> StoredIntegration | None:
     return _stored(await conn.fetchrow(INTEGRATION_LOCKED if lock else INTEGRATION, environment_id, unique_key))
+
+
+async def even_deleted(
+    conn: Conn, environment_id: EnvironmentId, integration_id: IntegrationId
+) -> StoredIntegration | None:
+    return _stored(await conn.fetchrow(INTEGRATION_EVEN_DELETED, environment_id, integration_id))
 
 
 async def integrations(conn: Conn, environment_id: EnvironmentId) -> list[StoredIntegration]:
