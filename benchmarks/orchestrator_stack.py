@@ -1,7 +1,6 @@
 """What the orchestrator's benchmarks share: a scratch cluster with fsync on, an engine, and a meter of CPU."""
 
 import asyncio
-import os
 import shutil
 import tempfile
 import time
@@ -11,14 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.process_tree import cpu_seconds
 from dragoman_server.db import Database
 from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
 from dragoman_server.orchestrator.model import ClaimedTask, Finish, QueueLimits, Succeeded
 from dragoman_server.orchestrator.pg import PgEngine
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -31,27 +29,7 @@ class Bench:
     def cpu_seconds(self) -> tuple[float, float]:
         """CPU used so far by this process, and by Postgres with its dead children."""
         assert self.server.pid is not None
-        return time.process_time(), _family_cpu(self.server.pid)
-
-
-def _stat(pid: int) -> tuple[int, float, float]:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / TICKS
-    dead = (int(fields[13]) + int(fields[14])) / TICKS
-    return int(fields[1]), own, dead
-
-
-def _family_cpu(root: int) -> float:
-    total = sum(_stat(root)[1:])
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parent, own, dead = _stat(int(entry.name))
-            except (OSError, IndexError):
-                continue
-            if parent == root:
-                total += own + dead
-    return total
+        return time.process_time(), cpu_seconds(self.server.pid)
 
 
 @asynccontextmanager
@@ -146,8 +124,3 @@ class Worker:
     def stop(self) -> None:
         self._stopping = True
         self._freed.set()
-
-
-def percentile(values: list[float], part: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] if ordered else float("nan")

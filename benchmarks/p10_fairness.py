@@ -2,16 +2,17 @@
 thousand backlogged groups. Also P5/P6's share of the engine: the round trip submit, claim, finish, wait.
 
 Target: the other's task starts in p99 <= 50 ms; with many groups within twice the ideal round-robin.
-    python -m benchmarks.p10_fairness [flood] [probes]
 """
 
 import asyncio
-import json
-import sys
+import os
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
-from benchmarks.orchestrator_stack import Bench, Worker, bench, percentile
+from benchmarks.orchestrator_stack import Bench, Worker, bench
+from benchmarks.result import Result, percentile
+from benchmarks.rig import Size, benchmark
 from dragoman_server.orchestrator.model import ClaimedTask, GroupKey, QueueLimits, TaskSpec
 
 HOUR = timedelta(hours=1)
@@ -104,25 +105,38 @@ async def round_trips(stack: Bench, *, seconds: float, flight: int) -> dict[str,
     }
 
 
-async def main(tasks: int = 10_000, probes: int = 100) -> dict[str, object]:
-    """Return the figures."""
-    figures: dict[str, object] = {"name": "P10", "target": {"p99_ms": 50, "round_robin": 2}}
-    limits = {"q": QueueLimits(max_queued=50_000)}
-    async with bench(limits=limits) as stack:
-        sequential = await round_trips(stack, seconds=3, flight=1)
-        sixteen = await round_trips(stack, seconds=3, flight=16)
-        figures |= {"round_trip_1": sequential, "round_trip_16": sixteen}
-    for seconds in (0.02, 60.0):
-        async with bench(limits=limits) as stack:
-            waits = await flood(stack, tasks=tasks, task_seconds=seconds, probes=probes)
-            figures[f"flood_{seconds:g}s"] = {
-                "p50_ms": round(percentile(waits, 0.5), 1),
-                "p99_ms": round(percentile(waits, 0.99), 1),
-            }
-    async with bench(limits=limits) as stack:
-        figures["round_robin"] = round(await round_robin(stack), 2)
-    return figures
+LIMITS = {"q": QueueLimits(max_queued=50_000)}
+
+
+async def measure(size: Size) -> list[Result]:
+    """Each on a scratch cluster of its own."""
+    tasks, probes = size.pick(500, 10_000, 10_000), size.pick(5, 100, 500)
+    seconds = size.pick(0.5, 3.0, 10.0)
+    results: list[Result] = []
+    async with bench(limits=LIMITS) as stack:
+        for flight in (1, 16):
+            found = await round_trips(stack, seconds=seconds, flight=flight)
+            said = f"{found['per_second']}/s, p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms"
+            figure = f"the engine alone: submit, claim, finish, wait, c={flight}: CPU"
+            results.append(Result("P10", figure, found["cpu_ms"], "ms", conditions=said))
+    for each in (0.02, 60.0):
+        async with bench(limits=LIMITS) as stack:
+            waits = await flood(stack, tasks=tasks, task_seconds=each, probes=probes)
+        said = f"p50 {percentile(waits, 0.5):.1f} ms; load average {os.getloadavg()[0]:.1f}"
+        figure = f"another's task in a flood of {tasks:,} of {each:g} s: p99 to its start"
+        results.append(Result("P10", figure, percentile(waits, 0.99), "ms", 50, conditions=said))
+    async with bench(limits=LIMITS) as stack:
+        groups = size.pick(50, 1000, 1000)
+        worst = await round_robin(stack, groups=groups)
+        figure = f"{groups:,} backlogged groups: the last one's first task, against ideal round-robin"
+        results.append(Result("P10", figure, worst, "times", 2))
+    return results
+
+
+def run(size: Size) -> Iterator[Result]:
+    """The engine in this process."""
+    yield from asyncio.run(measure(size))
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(main(*(int(a) for a in sys.argv[1:])))))
+    benchmark(run)

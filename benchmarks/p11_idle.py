@@ -1,36 +1,41 @@
-"""P11, P13: the whole platform at rest, Postgres included; and how long `dragoman up` takes to its first answer.
+"""P11: the whole platform at rest, Postgres included, with 10k schedules that are not due; and with 100k.
 
-python -m benchmarks.p11_idle [seconds]
+Target: <= 260 MB PSS, <= 1 % of a core; log n or better.
 """
 
-import sys
 import time
+from collections.abc import Iterator
 
-from benchmarks.process_tree import cpu_seconds, pss_megabytes
-from tests.support.platform import make_data_dir, remove_data_dir, start_platform
+from benchmarks.crowd import idle_schedules
+from benchmarks.process_tree import pss_megabytes
+from benchmarks.result import Result, growth
+from benchmarks.rig import Size, benchmark, measured
+from benchmarks.world import World, open_world
 
 
-def main(seconds: float = 30.0) -> None:
-    folder = make_data_dir()
-    try:
-        started = time.perf_counter()
-        start_platform(folder / "data").stop()
-        print(f"P13 first start to first answer, and stop: {time.perf_counter() - started:.1f} s (target <= 8)")
-        started = time.perf_counter()
-        platform = start_platform(folder / "data")
-        print(f"P13 warm start to first answer: {time.perf_counter() - started:.1f} s (target <= 3)")
-        try:
-            pid = platform.commands[0].popen.pid
-            time.sleep(5)  # let the start settle
-            before = cpu_seconds(pid)
-            time.sleep(seconds)
-            share = (cpu_seconds(pid) - before) / seconds * 100
-            print(f"P11 idle: {pss_megabytes(pid):.0f} MB PSS, {share:.1f} % of a core (target 260 MB, 1 %)")
-        finally:
-            platform.stop()
-    finally:
-        remove_data_dir(folder)
+def at_rest(world: World, seconds: float, count: int) -> tuple[Result, Result]:
+    """Memory, and CPU in percent of a core."""
+    time.sleep(min(8.0, seconds))  # what the start and the new schedules caused settles
+    with measured(world.pid, label="p11") as spent:
+        time.sleep(seconds)
+    said = f"{spent.conditions}; {count:,} idle schedules; {seconds:g} s"
+    memory = Result("P11", "idle: memory (PSS)", pss_megabytes(world.pid), "MB", 260, conditions=said)
+    return memory, Result("P11", "idle: CPU", spent.cpu / spent.wall * 100, "% of a core", 1, conditions=said)
+
+
+def run(size: Size) -> Iterator[Result]:
+    """10k, then 100k."""
+    few, many, seconds = size.pick(100, 10_000, 10_000), size.pick(300, 100_000, 100_000), size.pick(1.0, 30.0, 120.0)
+    with open_world(own=size is not Size.SMOKE) as world:
+        url = world.database_url("dragoman_orchestrator")
+        idle_schedules(url, few)
+        small = at_rest(world, seconds, few)
+        yield from small
+        idle_schedules(url, many - few)
+        large = at_rest(world, seconds, many)
+        for one, other in zip(small, large, strict=True):
+            yield growth(one, other, of="schedules", n=(few, many))
 
 
 if __name__ == "__main__":
-    main(*(float(a) for a in sys.argv[1:]))
+    benchmark(run)

@@ -1,38 +1,39 @@
 """P9: 100k schedules with 1,000 due per second, 30 % of the groups at their cap, a backup snapshot open beside.
 
 Target: p99 <= 300 ms late, <= 0.25 ms CPU per run (no-op handler), all processes, Postgres included.
-    python -m benchmarks.p9_schedules [schedules] [due per second] [seconds]
 """
 
 import asyncio
-import json
-import sys
+import os
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.orchestrator_stack import Worker, bench, percentile
+from benchmarks.orchestrator_stack import Worker, bench
+from benchmarks.result import Result, growth, percentile
+from benchmarks.rig import Size, benchmark
 from dragoman_server.db.driver import connect
 from dragoman_server.orchestrator.model import ClaimedTask, GroupKey, ScheduleSpec, TaskSpec
 
-ENVIRONMENTS = 1000
 
-
-async def main(count: int = 100_000, due: int = 1000, seconds: float = 20.0) -> dict[str, object]:
-    """Return the figures."""
+async def measure(count: int, due: int, seconds: float, *, tenants: int) -> tuple[Result, Result]:
+    """How late runs start, and what one costs, with `due` schedules due a second in `tenants` environments."""
     async with bench() as stack:
         engine = stack.engine
-        capped = int(ENVIRONMENTS * 0.3)
-        for environment in range(capped):
-            await engine.set_cap("sync", GroupKey(environment), 0, environment_wide=True)
+        environments, connections = (tenants, 1) if tenants > 1 else (1, min(1000, count))
+        for n in range(int(max(environments, connections) * 0.3)):
+            group = GroupKey(n) if tenants > 1 else GroupKey(0, f"c{n}")
+            await engine.set_cap("sync", group, 0, environment_wide=tenants > 1)
         # Those at their cap run nothing: the period makes the others due `due` times a second.
         period = timedelta(seconds=count * 0.7 / due)
-        soon = datetime.now(UTC) + timedelta(seconds=15)
+        soon = datetime.now(UTC) + timedelta(seconds=min(15.0, seconds))
         specs = [
             ScheduleSpec(
                 f"sync:{n}",
                 TaskSpec(
                     "sync",
-                    GroupKey(n % ENVIRONMENTS, f"c{n // ENVIRONMENTS}"),
+                    GroupKey(n % environments, f"c{n // environments if tenants > 1 else n % connections}"),
                     {"v": 1, "sync": n},
                     run_timeout=timedelta(hours=1),
                     start_by=timedelta(hours=1),
@@ -59,7 +60,7 @@ async def main(count: int = 100_000, due: int = 1000, seconds: float = 20.0) -> 
 
         worker = Worker(engine, "w", {"sync": 128}, handler)
         running = asyncio.create_task(worker.run())
-        await asyncio.sleep(8)  # let caches fill and the capped groups' backlog build up
+        await asyncio.sleep(min(8.0, seconds))  # let caches fill and the capped groups' backlog build up
         measuring = True
         ours, postgres = stack.cpu_seconds()
         before, began = worker.done, time.monotonic()
@@ -70,26 +71,33 @@ async def main(count: int = 100_000, due: int = 1000, seconds: float = 20.0) -> 
         worker.stop()
         await running
         await snapshot.close()
-        return {
-            "name": "P9",
-            "schedules": count,
-            "done_per_second": round(done / took),
-            "late_ms_p50": round(percentile(late, 0.5), 1),
-            "late_ms_p99": round(percentile(late, 0.99), 1),
-            "cpu_ms_per_run": round((ours_after - ours + postgres_after - postgres) * 1000 / max(1, done), 3),
-            "cpu_ms_per_run_postgres": round((postgres_after - postgres) * 1000 / max(1, done), 3),
-            "upsert_us": round(upsert_us),
-            "target": {"late_ms_p99": 300, "cpu_ms_per_run": 0.25},
-        }
+        cpu = (ours_after - ours + postgres_after - postgres) * 1000 / max(1, done)
+        assert done >= due * seconds * 0.5 or seconds < 5, f"only {done} runs in {took:.0f} s"
+        said = (
+            f"{done / took:,.0f} runs/s; p50 {percentile(late, 0.5):.0f} ms late; upsert {upsert_us:.0f} us; "
+            f"30 % of the groups at their cap, a snapshot open in the main database; load {os.getloadavg()[0]:.1f}"
+        )
+        name = f"{due:,} due a second"
+        return (
+            Result("P9", f"{name}: p99 late", percentile(late, 0.99), "ms", conditions=said),
+            Result("P9", f"{name}: CPU a run", cpu, "ms", conditions=said),
+        )
+
+
+def run(size: Size) -> Iterator[Result]:
+    """100k schedules; then fewer schedules and one tenant, for the growth."""
+    count, due, seconds = size.pick(300, 100_000, 100_000), size.pick(100, 1000, 1000), size.pick(1.0, 20.0, 60.0)
+    tenants = size.pick(10, 1000, 1000)
+    late, cost = asyncio.run(measure(count, due, seconds, tenants=tenants))
+    yield replace(late, target=300)
+    yield replace(cost, target=0.25)
+    fewer = asyncio.run(measure(count // 10, due, seconds, tenants=tenants))
+    one = asyncio.run(measure(count, due, seconds, tenants=1))
+    for small, large in zip(fewer, (late, cost), strict=True):
+        yield growth(small, large, of="schedules", n=(count // 10, count))
+    for small, large in zip(one, (late, cost), strict=True):
+        yield growth(small, large, of="tenants", n=(1, tenants))
 
 
 if __name__ == "__main__":
-    numbers = [float(a) for a in sys.argv[1:]]
-    answer = asyncio.run(
-        main(
-            int(numbers[0]) if numbers else 100_000,
-            int(numbers[1]) if len(numbers) > 1 else 1000,
-            numbers[2] if len(numbers) > 2 else 20.0,
-        )
-    )
-    print(json.dumps(answer))
+    benchmark(run)

@@ -4,41 +4,31 @@ import asyncio
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.process_tree import cpu_seconds
 from dragoman_server.db import Database, Invalidations
+from dragoman_server.db.driver import connect
 from dragoman_server.db.embedded import EmbeddedPostgres
 from dragoman_server.db.migrate import migrate
-from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId
-from dragoman_server.records import Records, StreamKey
+from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, RunId, uuid7
+from dragoman_server.records import Fence, Records, StreamKey
+from dragoman_server.records.cursors import encode_cursor
 from dragoman_server.vault import KeyRing, Vault
 
 ENVIRONMENT = EnvironmentId(1)
 STREAM = StreamKey(ConnectionRowId(1), uuid.UUID(int=1), "Contact")
-_TICK = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the table."""
-
-    name: str
-    value: float
-    unit: str
-    target: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        return "-" if self.target is None else "ok" if self.value <= self.target else "MISSED"
 
 
 @dataclass(frozen=True)
 class Stack:
     records: Records
+    vault: Vault
     database: Database
     postgres: EmbeddedPostgres
     invalidations: Invalidations
@@ -46,30 +36,7 @@ class Stack:
     def cpu_seconds(self) -> float:
         """CPU used so far by this process and by Postgres, its ended children included."""
         assert self.postgres.pid is not None
-        return _of(os.getpid(), children=False) + sum(_of(pid, children=True) for pid in _family(self.postgres.pid))
-
-
-def _of(pid: int, *, children: bool) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:
-        return 0.0
-    ticks = sum(int(fields[i]) for i in ((11, 12, 13, 14) if children else (11, 12)))
-    return ticks / _TICK
-
-
-def _family(root: int) -> list[int]:
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    found = [root]
-    for pid in found:
-        found.extend(child for child, parent in parents.items() if parent == pid)
-    return found
+        return time.process_time() + cpu_seconds(self.postgres.pid)
 
 
 @asynccontextmanager
@@ -92,7 +59,7 @@ async def open_stack() -> AsyncGenerator[Stack]:
             await vault.create_environment(conn, ENVIRONMENT)
         while not invalidations.healthy():  # noqa: ASYNC110  (it has no signal to wait for)
             await asyncio.sleep(0.05)
-        yield Stack(Records(database=database, vault=vault), database, postgres, invalidations)
+        yield Stack(Records(database=database, vault=vault), vault, database, postgres, invalidations)
         await invalidations.stop()
         await listening
         await database.close()
@@ -101,7 +68,64 @@ async def open_stack() -> AsyncGenerator[Stack]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def show(figures: list[Figure]) -> None:
-    for figure in figures:
-        target = "" if figure.target is None else f"target {figure.target:g}"
-        print(f"{figure.name:<58} {figure.value:>10.3f} {figure.unit:<12} {target:<14} {figure.verdict}")
+FILL = """
+WITH stream AS (
+    SELECT * FROM records.streams WHERE environment_id = $1 AND connection_row_id = $2 AND model = $3
+), heads AS (
+    INSERT INTO records.records (stream_id, seq, payload_seq, first_seen, modified, environment_id, rid, size, writer,
+        action, hash_version, hash, external_id)
+    SELECT s.stream_id, s.last_seq + n, s.last_seq + n, $6, $6, s.environment_id, s.next_rid + n, 500, 0, 1, 1,
+        decode(md5(n::text), 'hex'), 'fill-' || (s.last_seq + n)
+    FROM stream s, generate_series(1, $4::int) AS n
+), payloads AS (
+    INSERT INTO records.payloads (stream_id, seq, environment_id, payload)
+    SELECT s.stream_id, s.last_seq + n, s.environment_id, $5 FROM stream s, generate_series(1, $4::int) AS n
+)
+UPDATE records.streams s SET last_seq = s.last_seq + $4, next_rid = s.next_rid + $4 + 1, live = s.live + $4,
+    last_modified_at = greatest(s.last_modified_at, kit.now())
+FROM stream WHERE s.key = stream.key
+"""
+
+
+async def lengthen(stack: Stack, count: int, *, windows: int, real: int = 2000) -> list[str]:
+    """Make STREAM `count` records long; return the cursors of `windows` places where `real` records can be read.
+
+    Records between the windows are made inside Postgres, in seconds a million: they fill tables and indexes as real
+    ones do, but their ciphertext is noise, and they are never read.
+    """
+    raw = await connect(stack.postgres.url("postgres"))
+    hash_key = await stack.vault.hash_key(ENVIRONMENT)
+    owner, noise, cursors = uuid.uuid4(), os.urandom(540), list[str]()
+    fence = Fence(owner, RunId(uuid7()), 1)
+    await stack.records.begin_attempt(ENVIRONMENT, fence.owner, fence.run_id, fence.attempt)
+    try:
+        for window in range(windows):
+            at = 0
+            if window:
+                found = await stack.records.resolve(ENVIRONMENT, STREAM.connection_row_id, STREAM.model)
+                assert found is not None
+                at = await raw.fetchval("SELECT last_seq FROM records.streams WHERE key = $1", found.key)
+                cursors.append(encode_cursor(hash_key, found.key, at))
+            for half in range(0, real, 1000):
+                batch = [
+                    (f"real-{window}-{half + n}", b'{"id":"%d","notes":"%b"}' % (n, b"x" * 480)) for n in range(1000)
+                ]
+                await stack.records.save(ENVIRONMENT, fence, window * real + half, STREAM, batch)
+            left = count // windows - real
+            while left > 0:
+                await raw.execute(
+                    FILL,
+                    ENVIRONMENT,
+                    STREAM.connection_row_id,
+                    STREAM.model,
+                    min(left, 100_000),
+                    noise,
+                    time.time_ns() // 1000,
+                    timeout=600,
+                )
+                left -= 100_000
+        await raw.execute("VACUUM ANALYZE records.records, records.payloads", timeout=1800)
+        await raw.execute("CHECKPOINT", timeout=1800)
+    finally:
+        await raw.close()
+    return cursors

@@ -89,8 +89,8 @@ class RunningPlatform:
     def account(self) -> Client:
         return Client(url=self.url, api_key=self.credentials["account_key"])
 
-    def deploy(self, project: Path, environment: str = "dev") -> str:
-        """`dragoman deploy`, as a user would; return its output."""
+    def deploy(self, project: Path, environment: str = "dev", *, key: str | None = None) -> str:
+        """`dragoman deploy`, as a user would, with the API key `key` (else the environment's own); return its output."""
         done = subprocess.run(
             [
                 sys.executable,
@@ -104,7 +104,7 @@ class RunningPlatform:
                 "--allow-destructive",
             ],
             env=clean_environment(
-                {"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY": self.environment(environment)["api_key"]}
+                {"DRAGOMAN_URL": self.url, "DRAGOMAN_API_KEY": key or self.environment(environment)["api_key"]}
             ),
             capture_output=True,
             text=True,
