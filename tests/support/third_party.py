@@ -11,6 +11,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class ThirdParty:
         return web.json_response({"id": 1})
 
     async def _authorize(self, request: web.Request) -> web.Response:
+        """A browser is asked for consent; everybody else has given it."""
+        if "text/html" in request.headers.get("accept", "") and "choice" not in request.query:
+            return web.Response(text=_consent(request), content_type="text/html")
+        if request.query.get("choice") == "deny":
+            raise web.HTTPFound(f"{request.query['redirect_uri']}?error=access_denied&state={request.query['state']}")
         code = secrets.token_hex(8)
         self.codes[code] = request.query.get("redirect_uri", "")
         raise web.HTTPFound(f"{request.query['redirect_uri']}?code={code}&state={request.query['state']}")
@@ -81,6 +87,13 @@ class ThirdParty:
                 "size": len(body),
             }
         )
+
+
+def _consent(request: web.Request) -> str:
+    hidden = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in request.query.items())
+    buttons = "".join(f'<button name="choice" value="{word.lower()}">{word}</button>' for word in ("Allow", "Deny"))
+    title = "<title>Third party</title><h1>Let the application see your account?</h1>"
+    return f'<!doctype html>{title}<form action="/authorize">{hidden}{buttons}</form>'
 
 
 @contextmanager

@@ -33,6 +33,11 @@ def routes(*, ready: Ready, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     async def metrics() -> Response:
         return PlainTextResponse(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
+    @router.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> Response:
+        """Browsers ask for it beside every page; there is none."""
+        return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
+
     @router.get("/openapi.json", summary="This API as OpenAPI 3.1")
     async def document() -> Json:
         return Json(openapi())

@@ -1,0 +1,79 @@
+"""A person connects an account: by a link, inside a customer's application, and in a provider's own window."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+
+from tests.browser.conftest import Shop
+from tests.browser.watching import Watch
+from tests.support.platform import RunningPlatform
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
+FRAME = "#connect-ui"
+
+
+async def embed(page: Page, embedder: str, shop: Shop, token: str, **more: Any) -> FrameLocator:
+    """Open the Connect UI in the customer's application as its own script would."""
+    await page.goto(embedder)
+    await page.wait_for_function("window.isReady")
+    await page.evaluate("([server, token, more]) => window.openConnect(server, token, more)", [shop.url, token, more])
+    return page.frame_locator(FRAME)
+
+
+async def events(page: Page) -> list[dict[str, Any]]:
+    return await page.evaluate("window.events")
+
+
+async def test_a_link_connects_an_account_by_its_api_key(page: Page, shop: Shop, watch: Watch) -> None:
+    session = shop.session(shop.integrate("keyed", "tp-key"))
+
+    await page.goto(session["connect_link"])
+    await page.get_by_role("textbox", name="API key").fill("good-key")
+    await watch.shoot(page, "form")
+    await page.get_by_role("button", name="Connect", exact=True).click()
+    await expect(page.get_by_role("heading")).to_have_text("Connected")
+
+    assert session["token"] not in page.url
+    [connection] = shop.connected("keyed")
+    assert connection["end_user"]["id"] == "customer-7"
+
+
+async def test_an_application_shows_it_in_a_frame_and_hears_of_the_connection(
+    page: Page, shop: Shop, embedder: str
+) -> None:
+    session = shop.session(shop.integrate("keyed", "tp-key"))
+
+    frame = await embed(page, embedder, shop, session["token"])
+    await frame.get_by_role("textbox", name="API key").fill("good-key")
+    await frame.get_by_role("button", name="Connect", exact=True).click()
+    await page.wait_for_function("window.events.some((event) => event.type === 'connect')")
+    await frame.get_by_role("button", name="Finish").click()
+    await expect(page.locator(FRAME)).to_have_count(0)
+
+    [connection] = shop.connected("keyed")
+    heard = await events(page)
+    assert [event["type"] for event in heard] == ["ready", "connect", "close"]
+    payload = {"providerConfigKey": "keyed", "connectionId": connection["connection_id"]}
+    assert payload.items() <= heard[1]["payload"].items()
+
+
+async def test_consent_in_the_providers_own_window_connects_an_account(
+    page: Page, window: BrowserContext, shop: Shop, embedder: str, watch: Watch, platform: RunningPlatform
+) -> None:
+    session = shop.session(shop.integrate("consent", "tp-oauth"))
+
+    frame = await embed(page, embedder, shop, session["token"])
+    async with window.expect_page() as opened:
+        await frame.get_by_role("button", name="Continue").click()
+    popup = await opened.value
+    await popup.wait_for_url(f"{shop.third_party.url}/authorize**")
+    await watch.shoot(popup, "consent")
+    async with popup.expect_event("close"):
+        await popup.get_by_role("button", name="Allow").click()
+    await page.wait_for_function("window.events.some((event) => event.type === 'connect')")
+
+    [connection] = shop.connected("consent")
+    [told] = [event["payload"] for event in await events(page) if event["type"] == "connect"]
+    assert told["connectionId"] == connection["connection_id"]
+    assert session["token"] not in platform.output()
