@@ -5,7 +5,7 @@ import { type Api, ApiError } from './api';
 import { useUi } from './context';
 import { Tick, Warn } from './Icons';
 import { problemOfError } from './problems';
-import { readSettings } from './protocol';
+import { mayEmbed, readSettings } from './protocol';
 import { Shell } from './Shell';
 import { SAMPLE_INTEGRATIONS, SAMPLE_PROVIDERS, SAMPLE_SESSION } from './sample';
 import { Connecting } from './screens/Connecting';
@@ -177,12 +177,6 @@ function sampleOf(chosen: Integration | null) {
   const found = SAMPLE_PROVIDERS[chosen?.provider ?? ''];
   if (found === undefined) throw new ApiError('not_found', 'There is no such sample.');
   return found;
-}
-
-/** Where an environment names the pages that may embed this one, an origin that is not known is not among them. */
-export function mayEmbed(session: Session, framed: boolean, origin: string | null): boolean {
-  const allowed = session.allowed_embedding_origins ?? [];
-  return !framed || allowed.length === 0 || (origin !== null && allowed.includes(origin));
 }
 
 function SessionOver() {

@@ -38,8 +38,7 @@ export function Shell({ children, watermark, onBack, onClose, onOutside }: Props
       <div
         ref={card}
         className="card"
-        aria-labelledby="heading"
-        {...(modal ? { role: 'dialog', 'aria-modal': true } : { role: 'main' })}
+        {...(modal ? { role: 'dialog', 'aria-modal': true, 'aria-labelledby': 'heading' } : { role: 'main' })}
       >
         <div className="bar">
           {onBack ? (

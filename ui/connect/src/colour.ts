@@ -1,5 +1,8 @@
 /** Colours as WCAG 2 sees them. */
 
+/** What everything stands on. */
+export const GROUND = { light: '#ffffff', dark: '#1b2029' };
+
 type Rgb = [number, number, number];
 
 export function parse(hex: string): Rgb {
@@ -70,7 +73,10 @@ export function groundOf(name: string): string {
 
 /** Up to two letters that stand for a name. */
 export function initialsOf(name: string): string {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+  const words = name
+    .replace(/\(.*\)/, '')
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter(Boolean);
   const letters =
     words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...(words[0] ?? '?')].slice(0, 2);
   const text = letters.join('');

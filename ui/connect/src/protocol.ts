@@ -1,6 +1,6 @@
 /** The messages between this page and the page that shows it in an iframe. */
 
-import type { Connected, Settings } from './wire';
+import type { Connected, Session, Settings } from './wire';
 
 export type Outgoing =
   | { type: 'ready' }
@@ -122,4 +122,10 @@ export function readSettings(raw: unknown): Settings | null {
 function primary(theme: unknown, scheme: string): string | null {
   const value = (theme as Record<string, { primary?: unknown } | undefined> | undefined)?.[scheme]?.primary;
   return typeof value === 'string' && COLOUR.test(value) ? value : null;
+}
+
+/** Where an environment names the pages that may embed this one, an origin that is not known is not among them. */
+export function mayEmbed(session: Session, framed: boolean, origin: string | null): boolean {
+  const allowed = session.allowed_embedding_origins ?? [];
+  return !framed || allowed.length === 0 || (origin !== null && allowed.includes(origin));
 }

@@ -1,7 +1,7 @@
 /** The environment's colours as Mantine's variables. */
 
 import { type CSSVariablesResolver, createTheme } from '@mantine/core';
-import { mix, readable, textOn } from './colour';
+import { GROUND, mix, readable, textOn } from './colour';
 import type { Settings, ThemeChoice } from './wire';
 
 export const DEFAULTS: Settings = {
@@ -9,8 +9,6 @@ export const DEFAULTS: Settings = {
   defaultTheme: 'system',
   showWatermark: false,
 };
-
-export const GROUND = { light: '#ffffff', dark: '#1b2029' };
 
 export const theme = createTheme({
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Hiragino Sans", "Noto Sans JP", sans-serif',
@@ -53,6 +51,7 @@ const OTHERS = {
     '--mantine-color-dimmed': '#566072',
     '--mantine-color-error': '#b3261e',
     '--mantine-color-placeholder': '#6b7485',
+    '--field': '#ffffff',
     '--line': '#d5d9e0',
     '--edge': '#8a92a1',
     '--soft': '#f3f5f8',
@@ -68,6 +67,7 @@ const OTHERS = {
     '--mantine-color-dimmed': '#a7b0c0',
     '--mantine-color-error': '#ff9d95',
     '--mantine-color-placeholder': '#8f99aa',
+    '--field': '#141922',
     '--line': '#39414f',
     '--edge': '#6f7a8c',
     '--soft': '#242a35',

@@ -58,8 +58,11 @@ export function useConnect(task: Task): Attempt {
     };
   }, []);
 
+  const tellParent = (errorType: string, errorMessage: string) =>
+    send({ type: 'error', payload: { errorType, errorMessage } });
+
   const fail = (told: Problem, issues: Issue[], over: boolean) => {
-    send({ type: 'error', payload: { errorType: told.code, errorMessage: told.detail || told.sentence } });
+    tellParent(told.code, told.detail || told.sentence);
     if (over) {
       onSessionOver();
       return;
@@ -98,8 +101,14 @@ export function useConnect(task: Task): Attempt {
       onOutcome,
       onState: (state) => {
         setPhase(state);
-        if (state === 'blocked') track('popup:blocked_by_browser', key);
-        if (state === 'closed') track('popup:closed_early', key);
+        if (state === 'blocked') {
+          track('popup:blocked_by_browser', key);
+          tellParent('blocked_by_browser', words.blocked);
+        }
+        if (state === 'closed') {
+          track('popup:closed_early', key);
+          tellParent('window_closed', words.closedEarly);
+        }
       },
     });
   };

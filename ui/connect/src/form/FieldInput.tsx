@@ -98,14 +98,24 @@ function Description(props: {
   if (!field.description && !docUrl && !hint) return null;
   return (
     <>
-      {field.description} {hint}{' '}
+      <Quoting text={field.description ?? ''} /> {hint}{' '}
       {docUrl !== null && (
         <Anchor href={docUrl} target="_blank" rel="noopener noreferrer" onClick={onDoc} inherit>
-          {words.whereToFind} <Out size={12} />
+          {words.whereToFind}
+          {'\u00a0'}
+          <Out size={12} />
           <span className="unseen"> ({words.opensNewWindow})</span>
         </Anchor>
       )}
     </>
+  );
+}
+
+/** The server's words; what it puts between backticks is code. */
+function Quoting({ text }: { text: string }) {
+  return text.split('`').map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text never move
+    index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }
 

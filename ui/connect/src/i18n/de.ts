@@ -49,7 +49,7 @@ const de: Words = {
   openWindow: 'Fenster öffnen',
   closedEarly: 'Das Fenster wurde geschlossen',
   closedEarlyText:
-    'Es wurde nichts verbunden. Versuchen Sie es noch einmal und lassen Sie das Fenster offen, bis Sie zugestimmt haben.',
+    'Noch ist nichts verbunden. Versuchen Sie es noch einmal und lassen Sie das Fenster offen, bis Sie zugestimmt haben.',
   tryAgain: 'Noch einmal versuchen',
 
   done: 'Verbunden',
@@ -81,7 +81,7 @@ const de: Words = {
     oauth_refresh_token_override: 'Refresh-Token',
   },
 
-  required: (field) => `Bitte angeben: ${field}.`,
+  required: (field) => `„${field}“ wird benötigt.`,
   badChoice: 'Wählen Sie einen der angebotenen Werte.',
   badPattern: (field) => `Das sieht für „${field}“ nicht richtig aus.`,
   badHostname: 'Geben Sie einen Hostnamen ein, ohne https:// und ohne Pfad.',

@@ -46,7 +46,7 @@ const en = {
     'Click the button to open it. If it stays blocked, allow pop-ups for this page in your browser.',
   openWindow: 'Open the window',
   closedEarly: 'The window was closed',
-  closedEarlyText: 'Nothing was connected. Try again, and keep the window open until you have agreed.',
+  closedEarlyText: 'Nothing is connected yet. Try again, and keep the window open until you have agreed.',
   tryAgain: 'Try again',
 
   done: 'Connected',
@@ -78,7 +78,7 @@ const en = {
     oauth_refresh_token_override: 'Refresh token',
   },
 
-  required: (field: string) => `Enter: ${field}.`,
+  required: (field: string) => `“${field}” is needed.`,
   badChoice: 'Choose one of the values offered.',
   badPattern: (field: string) => `This does not look right for “${field}”.`,
   badHostname: 'Enter a host name, without https:// and without a path.',

@@ -47,7 +47,7 @@ const es: Words = {
   openWindow: 'Abrir la ventana',
   closedEarly: 'La ventana se ha cerrado',
   closedEarlyText:
-    'No se ha conectado nada. Inténtelo de nuevo y deje la ventana abierta hasta dar su permiso.',
+    'Todavía no se ha conectado nada. Inténtelo de nuevo y deje la ventana abierta hasta dar su permiso.',
   tryAgain: 'Intentar de nuevo',
 
   done: 'Conectado',
@@ -79,7 +79,7 @@ const es: Words = {
     oauth_refresh_token_override: 'Token de actualización',
   },
 
-  required: (field) => `Falta: ${field}.`,
+  required: (field) => `Falta «${field}».`,
   badChoice: 'Elija uno de los valores ofrecidos.',
   badPattern: (field) => `Esto no parece válido para «${field}».`,
   badHostname: 'Introduzca un nombre de host, sin https:// y sin ruta.',

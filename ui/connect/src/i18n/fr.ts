@@ -14,14 +14,14 @@ const fr: Words = {
   pickLead: 'Choisissez ce que vous souhaitez connecter.',
   search: 'Rechercher',
   searchFor: 'Rechercher une intégration',
-  nothingFound: (text) => `Aucun résultat pour « ${text} ».`,
+  nothingFound: (text) => `Aucun résultat pour « ${text} ».`,
   nothingToConnect:
     'Il n’y a encore rien à connecter. Demandez à la personne qui vous a envoyé ici de configurer une intégration.',
   found: (count) => (count <= 1 ? `${count} résultat` : `${count} résultats`),
 
   leadForm: (name) => `Saisissez les informations de votre compte ${name}.`,
   leadPopup: (name) =>
-    `Une fenêtre ${name} s’ouvre : connectez-vous et donnez votre accord. Vous reviendrez ensuite ici.`,
+    `Une fenêtre ${name} s’ouvre : connectez-vous et donnez votre accord. Vous reviendrez ensuite ici.`,
   leadPopupForm: (name) => `Saisissez les informations de votre compte ${name}, puis connectez-vous là-bas.`,
   leadNone: (name) => `${name} ne demande aucune connexion. Un clic suffit.`,
   leadAgain: (name) =>
@@ -31,15 +31,15 @@ const fr: Words = {
   continueTo: (name) => `Continuer vers ${name}`,
   guide: (name) => `Comment connecter ${name}`,
   whereToFind: 'Où le trouver',
-  show: (field) => `Afficher : ${field}`,
-  hide: (field) => `Masquer : ${field}`,
+  show: (field) => `Afficher : ${field}`,
+  hide: (field) => `Masquer : ${field}`,
   choose: 'Choisissez…',
   stored: 'Vos informations sont envoyées par une connexion chiffrée et enregistrées chiffrées.',
   checking: (name) => `Vérification auprès de ${name}…`,
 
   waiting: (name) => `En attente de ${name}`,
   waitingText: 'Terminez la connexion dans la fenêtre qui s’est ouverte. Cette page continuera d’elle-même.',
-  leaving: (name) => `Un instant : direction ${name}…`,
+  leaving: (name) => `Un instant : direction ${name}…`,
   showWindow: 'Afficher la fenêtre',
   cancel: 'Annuler',
   blocked: 'Votre navigateur a bloqué la fenêtre',
@@ -48,7 +48,7 @@ const fr: Words = {
   openWindow: 'Ouvrir la fenêtre',
   closedEarly: 'La fenêtre a été fermée',
   closedEarlyText:
-    'Rien n’a été connecté. Réessayez et gardez la fenêtre ouverte jusqu’à ce que vous ayez donné votre accord.',
+    'Rien n’est encore connecté. Réessayez et gardez la fenêtre ouverte jusqu’à ce que vous ayez donné votre accord.',
   tryAgain: 'Réessayer',
 
   done: 'Connecté',
@@ -56,7 +56,7 @@ const fr: Words = {
   doneAgainText: (name) => `Votre compte ${name} est à nouveau autorisé.`,
   pending: 'Presque terminé',
   pendingText: (name) =>
-    `Votre compte ${name} est enregistré. Un propriétaire doit encore approuver l’installation ; vous n’avez plus rien à faire.`,
+    `Votre compte ${name} est enregistré. Un propriétaire doit encore approuver l’installation ; vous n’avez plus rien à faire.`,
   finish: 'Terminer',
   another: 'Connecter un autre compte',
   canClose: 'Vous pouvez maintenant fermer cette fenêtre.',
@@ -80,16 +80,16 @@ const fr: Words = {
     oauth_refresh_token_override: 'Jeton d’actualisation',
   },
 
-  required: (field) => `À renseigner : ${field}.`,
+  required: (field) => `Il manque « ${field} ».`,
   badChoice: 'Choisissez l’une des valeurs proposées.',
-  badPattern: (field) => `Cela ne semble pas correct pour « ${field} ».`,
+  badPattern: (field) => `Cela ne semble pas correct pour « ${field} ».`,
   badHostname: 'Saisissez un nom d’hôte, sans https:// et sans chemin.',
   badUuid: 'Saisissez un identifiant de 32 chiffres et lettres avec des tirets.',
   badEmail: 'Saisissez une adresse e-mail.',
   badUri: 'Saisissez une adresse complète commençant par https://.',
   badCharacters:
     'Cela contient des caractères invisibles, par exemple un saut de ligne. Collez-le à nouveau.',
-  forExample: (example) => `Par exemple : ${example}`,
+  forExample: (example) => `Par exemple : ${example}`,
   mending: (count) => (count === 1 ? 'Veuillez corriger un champ.' : `Veuillez corriger ${count} champs.`),
 
   errorTitle: 'Cela n’a pas fonctionné',
@@ -98,7 +98,7 @@ const fr: Words = {
     'Ce compte n’a pas été accepté. Vérifiez que c’est le bon, ou demandez à la personne qui vous a envoyé ici.',
   errorInvalid: 'L’une de ces informations n’est pas correcte. Vérifiez les champs et réessayez.',
   errorProvider: (name) =>
-    `${name} a refusé. Réessayez ; si cela persiste, vérifiez les droits de votre compte.`,
+    `${name} a refusé. Réessayez ; si cela persiste, vérifiez les droits de votre compte.`,
   errorDenied: (name) =>
     `Vous n’avez pas donné votre accord dans la fenêtre ${name}. Réessayez si c’était une erreur.`,
   errorNotAllowed:
@@ -108,7 +108,7 @@ const fr: Words = {
   errorOffline: 'Le serveur est injoignable. Vérifiez votre connexion et réessayez.',
   errorBusy: 'Il y a eu trop de tentatives. Attendez une minute et réessayez.',
   errorUnknown:
-    'Un problème est survenu. Réessayez ; si cela persiste, signalez-le à la personne qui vous a envoyé ici.',
+    'Un problème est survenu. Réessayez ; si cela persiste, signalez-le à la personne qui vous a envoyé ici.',
   errorDetail: 'En détail',
   errorSetup:
     'L’intégration n’est pas entièrement configurée. Signalez-le à la personne qui vous a envoyé ici.',

@@ -60,7 +60,9 @@ export function Connecting(props: Props) {
               inherit
               onClick={() => track('click:doc', key)}
             >
-              {words.guide(name)} <Out size={13} />
+              {words.guide(name)}
+              {'\u00a0'}
+              <Out size={13} />
               <span className="unseen"> ({words.opensNewWindow})</span>
             </Anchor>
           </p>
