@@ -30,5 +30,5 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(PATHS.map((path) => [`^/${path}(/|\\?|$)`, { target: PLATFORM }])),
   },
-  test: { environment: 'node', include: ['src/**/*.test.ts'] },
+  test: { environment: 'node', pool: 'threads', isolate: false, include: ['src/**/*.test.ts'] },
 });

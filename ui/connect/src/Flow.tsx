@@ -14,7 +14,7 @@ import { Loading } from './screens/Loading';
 import { Message } from './screens/Message';
 import { Picker } from './screens/Picker';
 import { type TelemetryEvent, type Track, tracker } from './telemetry';
-import type { Connected, Integration, Session, Settings } from './wire';
+import type { Connected, Integration, Settings } from './wire';
 
 interface Props {
   /** Null: a preview without a session. */
