@@ -128,3 +128,24 @@ async def test_a_new_attempt_stops_the_old_one_and_is_not_forgotten_with_it() ->
     await settle()
     assert handler.cleaned == [1, 2]
     assert worker.running == 0
+
+
+async def test_what_a_seat_brought_counts_against_the_slots_and_a_stopped_worker_offers_none() -> None:
+    engine, handler = ScriptedEngine(), Handler()
+    worker = consumer(engine, handler)
+    reserved = worker._reserve(["sync", "other"])  # noqa: SLF001 (what the engine calls)
+    assert reserved.free == {"sync": 4}
+    assert worker._reserve(["sync"]) is None  # noqa: SLF001 (all slots are kept for the claim under way)
+    reserved.take([task(uuid7()) for _ in range(3)])
+    again = worker._reserve(["sync"])  # noqa: SLF001
+    assert again.free == {"sync": 1}
+    again.take([])
+    await settle()
+    assert worker.running == 3
+
+    await worker.stop()
+    assert worker._reserve(["sync"]) is None  # noqa: SLF001
+    handler.clean_up.set()
+    worker._stop_running([id_ for id_, _ in worker._running])  # noqa: SLF001
+    await settle()
+    assert worker.running == 0

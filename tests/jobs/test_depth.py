@@ -43,6 +43,10 @@ class Immediately:
         self.tasks |= dict(made)
         return [SubmitOutcome(id_, True) for id_, _ in made]
 
+    async def call(self, spec: TaskSpec, timeout: timedelta) -> tuple[Any, TaskResult]:
+        task_id = (await self.submit([spec]))[0].task_id
+        return task_id, await self.wait(task_id, timeout)
+
     async def wait(self, task_id: Any, _timeout: timedelta) -> TaskResult:
         spec, now = self.tasks[task_id], datetime.now(UTC)
         await self.runner(

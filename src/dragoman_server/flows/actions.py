@@ -203,11 +203,10 @@ class Actions:
     async def _wait(self, call: ActionCall) -> bytes | None:
         spec = self._spec(call)
         try:
-            task_id = (await self._engine.submit([spec]))[0].task_id
+            _, ended = await self._engine.call(spec, spec.run_timeout + START_BY + timedelta(seconds=15))
         except DragomanError as error:
             call.operation.finish("failed", {"type": error.public_code, "message": error.message})
             raise
-        ended = await self._engine.wait(task_id, spec.run_timeout + START_BY + timedelta(seconds=15))
         if ended is None:
             raise ActionFailedError({"code": "execution_timeout", "message": "The action did not end in time."})
         if ended.state is not TaskState.SUCCEEDED:

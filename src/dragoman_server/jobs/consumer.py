@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -12,7 +12,7 @@ from dragoman_server.kit.batching import Batcher
 from dragoman_server.kit.errors import DragomanError
 from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.orchestrator.model import Cancelled, ClaimedTask, Failed, Finish, Interrupted, Outcome
-from dragoman_server.orchestrator.port import Engine
+from dragoman_server.orchestrator.port import Engine, Reservation
 
 log = get_logger("jobs")
 
@@ -22,6 +22,19 @@ BEAT_SECONDS = 2.0
 POLL = timedelta(seconds=1)
 RETRY_SECONDS = 1.0
 FINISH_TRIES = 60
+
+
+class Reserved:
+    """Slots kept for a claim under way; see `orchestrator.port.Reservation`."""
+
+    def __init__(self, consumer: "Consumer", worker: str, free: Mapping[str, int]) -> None:
+        self.worker = worker
+        self.free = free
+        self._consumer = consumer
+        consumer.reserve(free)
+
+    def take(self, tasks: Sequence[ClaimedTask]) -> None:
+        self._consumer.receive(self.free, tasks)
 
 
 class Consumer:
@@ -49,6 +62,9 @@ class Consumer:
         self._running: dict[tuple[UUID, int], asyncio.Task[None]] = {}
         self._stopped: set[tuple[UUID, int]] = set()
         self._lanes: Counter[str] = Counter()
+        self._reserved: Counter[str] = Counter()
+        self._denied = False
+        """The last look found slots taken by a claim under way elsewhere: it must look again after that."""
         self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._finish = Batcher(engine.finish, limit=200)
@@ -60,6 +76,7 @@ class Consumer:
 
     async def run(self) -> None:
         await self._register()
+        self._engine.seat(self._worker, self._reserve)
         beating = asyncio.create_task(self._beat())
         try:
             while not self._stopping.is_set():
@@ -82,15 +99,39 @@ class Consumer:
 
     async def once(self) -> None:
         """Claim what there is room for; with nothing to claim, wait for a hint, a free slot, or a second."""
-        free = {lane: n - self._lanes[lane] for lane, n in self._slots.items() if n > self._lanes[lane]}
+        free = self._free(self._slots)
+        self._denied = any(self._reserved.values())
         self._freed.clear()
         if free:
-            tasks = await self._engine.claim(self._worker, free)
-            for task in tasks:
-                self._start(task)
+            reserved = Reserved(self, self._worker, free)
+            tasks: Sequence[ClaimedTask] = ()
+            try:
+                tasks = await self._engine.claim(self._worker, free)
+            finally:
+                reserved.take(tasks)
             if tasks:
                 return
         await self._wait(free)
+
+    def _free(self, lanes: Collection[str]) -> dict[str, int]:
+        left = {lane: self._slots.get(lane, 0) - self._lanes[lane] - self._reserved[lane] for lane in lanes}
+        return {lane: n for lane, n in left.items() if n > 0}
+
+    def _reserve(self, lanes: Collection[str]) -> Reservation | None:
+        """What the engine may claim for us beside a submission."""
+        free = {} if self._stopping.is_set() else self._free(lanes)
+        return Reserved(self, self._worker, free) if free else None
+
+    def reserve(self, free: Mapping[str, int]) -> None:
+        self._reserved.update(free)
+
+    def receive(self, free: Mapping[str, int], tasks: Sequence[ClaimedTask]) -> None:
+        """A claim that had `free` reserved was answered."""
+        self._reserved.subtract(free)
+        for task in tasks:
+            self._start(task)
+        if self._denied or self._stopping.is_set():
+            self._freed.set()
 
     async def _wait(self, free: Mapping[str, int]) -> None:
         freed = asyncio.create_task(self._freed.wait())
@@ -183,6 +224,11 @@ class Consumer:
 
     async def _drain_running(self) -> None:
         """Let what runs finish for a while, then interrupt it: it goes back to the queue or ends as interrupted."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._drain.total_seconds()):
+                while any(self._reserved.values()):  # a claim under way may still bring something
+                    self._freed.clear()
+                    await self._freed.wait()
         if self._running:
             await asyncio.wait(list(self._running.values()), timeout=self._drain.total_seconds())
         self._stop_running([task_id for task_id, _ in self._running])

@@ -4,7 +4,7 @@ The port never takes a connection: the engine's database is its own. Whoever mus
 as a fact writes an outbox row, and the relay submits it with an idempotency key.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,6 +20,20 @@ from dragoman_server.orchestrator.model import (
     TaskSpec,
     TriggerOutcome,
 )
+
+
+class Reservation(Protocol):
+    """Free slots of a worker, kept for a claim that is under way. `take` is called once, maybe with nothing."""
+
+    @property
+    def worker(self) -> str: ...
+    @property
+    def free(self) -> Mapping[str, int]: ...
+    def take(self, tasks: Sequence[ClaimedTask]) -> None: ...
+
+
+Seat = Callable[[Collection[str]], Reservation | None]
+"""Reserves what a worker has free in these lanes; None when that is nothing."""
 
 
 class Engine(Protocol):
@@ -59,6 +73,10 @@ class Engine(Protocol):
         """Queue all of `specs` or raise `QueueFullError` and queue none."""
         ...
 
+    async def call(self, spec: TaskSpec, timeout: timedelta) -> tuple[UUID, TaskResult | None]:
+        """Submit one task and wait for its end: cheaper than `submit` and `wait`. None after `timeout`."""
+        ...
+
     async def wait(self, task_id: UUID, timeout: timedelta) -> TaskResult | None:
         """Return how the task ended as soon as it has, or None after `timeout`."""
         ...
@@ -75,6 +93,13 @@ class Engine(Protocol):
 
     async def register(self, worker: str, slots: Mapping[str, int]) -> None:
         """Announce a worker and its slots by lane; again when they change. Then beat every two seconds."""
+        ...
+
+    def seat(self, worker: str, seat: Seat) -> None:
+        """Let what is submitted in this process claim for `worker` at once, until it is unregistered.
+
+        Such a claim is like any other: fair, under the caps, and of whatever is next.
+        """
         ...
 
     async def unregister(self, worker: str) -> None:

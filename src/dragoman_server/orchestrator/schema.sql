@@ -497,6 +497,26 @@ BEGIN
     FROM unnest(p_ids, v_stored) WITH ORDINALITY g(id, stored, n) ORDER BY g.n;
 END
 $$;
+CREATE FUNCTION orchestrator.submit_and_claim(p_ids uuid[], p_queues text[], p_environments bigint[], p_connections text[], p_priorities integer[], p_payloads text[], p_lock_keys text[], p_start_after interval[], p_start_within interval[], p_run_timeouts interval[], p_max_attempts integer[], p_backoffs double precision[], p_factors double precision[], p_ceilings double precision[], p_requeues boolean[], p_keys text[], p_caps integer[], p_margin integer, p_worker text, p_lanes text[], p_most integer[], p_environment_caps integer[], p_connection_caps integer[], p_cursor_shards integer[], p_cursor_environments bigint[], p_sweeps integer[], p_lease interval) RETURNS TABLE(place integer, created boolean, task uuid, attempt integer, queue text, environment_id bigint, connection text, payload text, payload_extra text, schedule_key text, deadline timestamp with time zone, created_at timestamp with time zone, ready_at timestamp with time zone, run_timeout interval, turn integer, shard integer, busy boolean, more boolean, cut boolean, blocked bigint[])
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RETURN QUERY SELECT s.place, s.created, s.task, 0, NULL::text, NULL::bigint, NULL::text, NULL::text, NULL::text,
+        NULL::text, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::interval, 0, -1, false, false, false,
+        NULL::bigint[]
+    FROM orchestrator.submit(p_ids, p_queues, p_environments, p_connections, p_priorities, p_payloads, p_lock_keys,
+        p_start_after, p_start_within, p_run_timeouts, p_max_attempts, p_backoffs, p_factors, p_ceilings, p_requeues,
+        p_keys, p_caps, p_margin) s;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT NULL::int, false, c.*
+    FROM unnest(p_lanes, p_most, p_environment_caps, p_connection_caps, p_cursor_shards, p_cursor_environments, p_sweeps)
+        q (lane, most, environment_cap, connection_cap, cursor_shard, cursor_environment, sweep)
+    CROSS JOIN LATERAL orchestrator.claim(p_worker, q.lane, q.most, q.environment_cap, q.connection_cap, q.cursor_shard,
+        q.cursor_environment, q.sweep, p_lease) c;
+END
+$$;
 CREATE FUNCTION orchestrator.tick(p_limit integer) RETURNS TABLE(due integer, queues text[], promoted integer, next_at timestamp with time zone, now_at timestamp with time zone)
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'force_generic_plan'

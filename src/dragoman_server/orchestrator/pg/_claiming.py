@@ -2,23 +2,38 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
-from dragoman_server.db import Database
+from dragoman_server.db import Conn, Database
 from dragoman_server.kit.clock import Clock
 from dragoman_server.orchestrator.model import ClaimedTask, QueueLimits
 from dragoman_server.orchestrator.pg import _store
-from dragoman_server.orchestrator.pg._store import BEGINNING, Got, Want
+from dragoman_server.orchestrator.pg._store import BEGINNING, Got, Queued, Want
 from dragoman_server.orchestrator.pg.hints import WorkBell
 
 _BUSY_TRIES = 6
 _WIDEST_SWEEP = 512
 _DRY_SECONDS = 0.9  # less than the poll: one look a second stands behind every hint
 
+MARGIN = 8000
+"""Further from a cap than this, a batch is queued without the cap's lock: sixteen processes' batches fit in."""
+
 Lane = tuple[str, str]
 """A worker and a lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What queueing with a claim did: per task its id and whether it is new (None: nothing was done), what was claimed,
+    and the lanes in which nothing is left to claim.
+    """
+
+    done: list[tuple[UUID, bool]] | None
+    taken: list[ClaimedTask]
+    dry: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +125,40 @@ class Claimer:
             for want in wants:
                 answer = got[want.queue]
                 taken.extend(answer.tasks)
-                self._cursors[worker, want.queue] = _next_cursor(want, answer)
-                self._dry.pop((worker, want.queue), None)
-                if answer.dry and want.cursor == BEGINNING and freed == self._freed:
-                    self._dry[worker, want.queue] = _Dry(began + _DRY_SECONDS, answer.blocked)
-                    self._blocked[worker, want.queue] = len(answer.blocked)
-                elif not answer.tasks and (answer.more or want.cursor != BEGINNING):
+                if self._learn(worker, want, answer, began, freed):
+                    continue
+                if not answer.tasks and (answer.more or want.cursor != BEGINNING):
                     again[want.queue] = want.most
                 elif not answer.tasks and answer.busy:
                     busy[want.queue] = want.most
             wanted, widest = again, True
         return busy if not taken else {}
+
+    def _learn(self, worker: str, want: Want, answer: Got, began: float, freed: int) -> bool:
+        """Remember where the round goes on; return True if nothing is left in the lane."""
+        self._cursors[worker, want.queue] = _next_cursor(want, answer)
+        self._dry.pop((worker, want.queue), None)
+        dry = answer.dry and want.cursor == BEGINNING and freed == self._freed
+        if dry:
+            self._dry[worker, want.queue] = _Dry(began + _DRY_SECONDS, answer.blocked)
+            self._blocked[worker, want.queue] = len(answer.blocked)
+        return dry
+
+    async def submitting(self, conn: Conn, worker: str, tasks: Sequence[Queued], free: Mapping[str, int]) -> Submitted:
+        """Queue `tasks` and claim for `worker` in one transaction: one look, the rest is for the next claim."""
+        wants = [self._want(worker, queue, most, widest=False) for queue, most in free.items()]
+        began, freed = self._clock.monotonic(), self._freed
+        self._under_way[worker] += 1
+        try:
+            done = await _store.submit_and_claim(
+                conn, tasks, margin=MARGIN, worker=worker, wants=wants, lease=self._lease
+            )
+        finally:
+            self._under_way[worker] -= 1
+        if done is None:
+            return Submitted(None, [], frozenset())
+        dry = {want.queue for want in wants if self._learn(worker, want, done[1][want.queue], began, freed)}
+        return Submitted(done[0], [task for got in done[1].values() for task in got.tasks], frozenset(dry))
 
     def _want(self, worker: str, queue: str, most: int, *, widest: bool) -> Want:
         sweep = _WIDEST_SWEEP if widest else most * 3 // 2 + 16 + self._blocked.get((worker, queue), 0)

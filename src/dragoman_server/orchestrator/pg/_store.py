@@ -54,6 +54,7 @@ SEARCH_SCHEDULES = read_sql(_PART, "search_schedules")
 SET_CAP = read_sql(_PART, "set_cap")
 SET_SCHEDULE_STATE = read_sql(_PART, "set_schedule_state")
 SUBMIT = read_sql(_PART, "submit")
+SUBMIT_AND_CLAIM = read_sql(_PART, "submit_and_claim")
 TICK = read_sql(_PART, "tick")
 TRIGGER = read_sql(_PART, "trigger")
 UNREGISTER = read_sql(_PART, "unregister")
@@ -152,8 +153,11 @@ _NO_CAP = 2**31 - 1
 
 async def claim(conn: Conn, worker: str, wants: Sequence[Want], lease: timedelta) -> dict[str, Got]:
     """Claim from every lane wanted, fairly and under the caps."""
-    rows = await conn.fetch(
-        CLAIM,
+    return _got(wants, await conn.fetch(CLAIM, *_claim_values(worker, wants, lease)))
+
+
+def _claim_values(worker: str, wants: Sequence[Want], lease: timedelta) -> list[Any]:
+    return [
         worker,
         [w.queue for w in wants],
         [w.most for w in wants],
@@ -163,7 +167,10 @@ async def claim(conn: Conn, worker: str, wants: Sequence[Want], lease: timedelta
         [w.cursor[1] for w in wants],
         [w.sweep for w in wants],
         lease,
-    )
+    ]
+
+
+def _got(wants: Sequence[Want], rows: Sequence[Row]) -> dict[str, Got]:
     got = {w.queue: Got([]) for w in wants}
     last_turn = dict.fromkeys(got, 0)
     for row in rows:
@@ -199,9 +206,25 @@ def _claimed(row: Row) -> ClaimedTask:
 
 async def submit(conn: Conn, tasks: Sequence[Queued], *, margin: int | None) -> list[tuple[UUID, bool]] | None:
     """Queue `tasks`; None (nothing done) when `margin` is given and a lane comes that near to its cap."""
+    rows = await conn.fetch(SUBMIT, *_submit_values(tasks, margin))
+    return [(row["task"], row["created"]) for row in rows] if rows else None
+
+
+async def submit_and_claim(
+    conn: Conn, tasks: Sequence[Queued], *, margin: int, worker: str, wants: Sequence[Want], lease: timedelta
+) -> tuple[list[tuple[UUID, bool]], dict[str, Got]] | None:
+    """Queue `tasks` and claim in the same transaction; None (nothing done) as `submit`."""
+    values = [*_submit_values(tasks, margin), *_claim_values(worker, wants, lease)]
+    rows = await conn.fetch(SUBMIT_AND_CLAIM, *values)
+    if not rows:
+        return None
+    done = [(row["task"], row["created"]) for row in rows[: len(tasks)]]
+    return done, _got(wants, rows[len(tasks) :])
+
+
+def _submit_values(tasks: Sequence[Queued], margin: int | None) -> list[Any]:
     specs = [t.spec for t in tasks]
-    rows = await conn.fetch(
-        SUBMIT,
+    return [
         [t.id for t in tasks],
         [t.pair[0] for t in tasks],
         [s.group.environment_id for s in specs],
@@ -220,8 +243,7 @@ async def submit(conn: Conn, tasks: Sequence[Queued], *, margin: int | None) -> 
         [s.idempotency_key for s in specs],
         [t.max_queued for t in tasks],
         margin,
-    )
-    return [(row["task"], row["created"]) for row in rows] if rows else None
+    ]
 
 
 async def lock_backlogs(conn: Conn, caps: Mapping[Pair, int]) -> dict[Pair, int]:

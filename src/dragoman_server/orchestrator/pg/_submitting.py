@@ -1,23 +1,22 @@
 """Queueing: many callers, one commit; all of a caller's tasks or none."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 from dragoman_server.db import Conn, Database
 from dragoman_server.db.driver import PostgresError
 from dragoman_server.orchestrator.errors import InvalidTaskError, QueueFullError
-from dragoman_server.orchestrator.model import QueueLimits, ScheduleSpec, TaskSpec
+from dragoman_server.orchestrator.model import ClaimedTask, QueueLimits, ScheduleSpec, TaskSpec
 from dragoman_server.orchestrator.pg import _store
+from dragoman_server.orchestrator.pg._claiming import MARGIN, Claimer
 from dragoman_server.orchestrator.pg._store import Queued
+from dragoman_server.orchestrator.port import Reservation
 from dragoman_server.orchestrator.rules import Pair, admit
 
 Request = Sequence[Queued]
 Answer = list[tuple[UUID, bool]] | Exception
-
-_MARGIN = 8000
-"""Further from a cap than this, a batch is queued without the cap's lock: sixteen processes' batches fit in."""
 
 _INT4 = 2**31 - 1
 
@@ -55,8 +54,18 @@ def _checked(spec: TaskSpec) -> str:
 class Submitter:
     """Handles a batch of requests in one transaction; a request that cannot be taken does not hurt the others."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        claimer: Claimer,
+        seats: Callable[[Collection[str]], Reservation | None],
+        on_queued: Callable[[Collection[str]], None],
+    ) -> None:
         self._database = database
+        self._claimer = claimer
+        self._seats = seats
+        self._on_queued = on_queued
 
     async def handle(self, requests: Sequence[Request]) -> list[Answer]:
         """Answer each request with its outcomes or its error."""
@@ -75,12 +84,32 @@ class Submitter:
 
     async def _together(self, requests: Sequence[Request]) -> list[Answer]:
         flat = [task for request in requests for task in request]
-        async with self._database.connection() as conn:
-            done = await _store.submit(conn, flat, margin=_MARGIN)
+        ready = {task.pair[0] for task in flat if not task.spec.start_after}
+        seat = self._seats(ready)
+        done, dry = await (self._queue(flat) if seat is None else self._queue_and_claim(flat, seat))
         if done is not None:
+            self._on_queued(ready.difference(dry))
             return _cut(requests, done)
         async with self._database.transaction() as conn:
-            return await self._near_the_cap(conn, requests)
+            answers = await self._near_the_cap(conn, requests)
+        self._on_queued(ready)
+        return answers
+
+    async def _queue(self, tasks: Sequence[Queued]) -> tuple[list[tuple[UUID, bool]] | None, Collection[str]]:
+        async with self._database.connection() as conn:
+            return await _store.submit(conn, tasks, margin=MARGIN), ()
+
+    async def _queue_and_claim(
+        self, tasks: Sequence[Queued], seat: Reservation
+    ) -> tuple[list[tuple[UUID, bool]] | None, Collection[str]]:
+        taken: Sequence[ClaimedTask] = ()
+        try:
+            async with self._database.connection() as conn:
+                submitted = await self._claimer.submitting(conn, seat.worker, tasks, seat.free)
+            taken = submitted.taken
+            return submitted.done, submitted.dry
+        finally:
+            seat.take(taken)
 
     async def _near_the_cap(self, conn: Conn, requests: Sequence[Request]) -> list[Answer]:
         caps: dict[Pair, int] = {task.pair: task.max_queued for request in requests for task in request}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -34,14 +35,36 @@ from dragoman_server.orchestrator.model import (
 from dragoman_server.orchestrator.pg import _store
 from dragoman_server.orchestrator.pg._claiming import Claimer
 from dragoman_server.orchestrator.pg._finishing import Finisher
+from dragoman_server.orchestrator.pg._store import Queued
 from dragoman_server.orchestrator.pg._submitting import Submitter, check_schedule, queued
 from dragoman_server.orchestrator.pg.hints import DONE, WORK, Announcer, Waiters, WorkBell
+from dragoman_server.orchestrator.port import Reservation, Seat
 
 LEASE = timedelta(seconds=6)
 BEAT_SECONDS = 2.0
 POLL_SECONDS = 1.0
 _TICK = "!tick"
 _STOP = "!stop"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A reservation whose tasks the engine knows as held before the worker sees them."""
+
+    inner: Reservation
+    finisher: Finisher
+
+    @property
+    def worker(self) -> str:
+        return self.inner.worker
+
+    @property
+    def free(self) -> Mapping[str, int]:
+        return self.inner.free
+
+    def take(self, tasks: Sequence[ClaimedTask]) -> None:
+        self.finisher.hold(self.inner.worker, tasks)
+        self.inner.take(tasks)
 
 
 class PgEngine:
@@ -71,8 +94,9 @@ class PgEngine:
         self._polled_at = float("-inf")
 
         self._vacuum = Vacuum(database)
-        self._submitter = Submitter(database)
+        self._seats: dict[str, Seat] = {}
         self._claimer = Claimer(database, bell=self._bell, limits=self._limits_of, lease=lease, clock=self._clock)
+        self._submitter = Submitter(database, claimer=self._claimer, seats=self._reserve, on_queued=self._ring)
         self._finisher = Finisher(
             database, on_ended=self._on_ended, on_requeued=self._ring, on_freed=self._claimer.freed, clock=self._clock
         )
@@ -175,16 +199,32 @@ class PgEngine:
     async def submit(self, specs: Sequence[TaskSpec]) -> list[SubmitOutcome]:
         if not specs:
             return []
-        tasks = [
-            queued(uuid7(), spec, self._limits_of(lane(spec.queue, interactive=spec.interactive))) for spec in specs
-        ]
+        tasks = [self._queued(spec) for spec in specs]
+        return [SubmitOutcome(task_id, created) for task_id, created in await self._submit(tasks)]
+
+    def _queued(self, spec: TaskSpec) -> Queued:
+        return queued(uuid7(), spec, self._limits_of(lane(spec.queue, interactive=spec.interactive)))
+
+    async def _submit(self, tasks: list[Queued]) -> list[tuple[UUID, bool]]:
         answer = await self._submits(tasks)
         if isinstance(answer, Exception):
             raise answer
-        self._ring({task.pair[0] for task in tasks if not task.spec.start_after})
         if any(task.spec.start_after for task in tasks):
             self._wake_tick()
-        return [SubmitOutcome(task_id, created) for task_id, created in answer]
+        return answer
+
+    async def call(self, spec: TaskSpec, timeout: timedelta) -> tuple[UUID, TaskResult | None]:
+        task = self._queued(spec)
+        future = self._waiters.add(task.id)  # its end may be told before the answer to its submission is read
+        try:
+            task_id, _ = (await self._submit([task]))[0]
+            if task_id != task.id:  # an earlier one stands for it, and may have ended
+                return task_id, await self.wait(task_id, timeout)
+            with suppress(TimeoutError):
+                return task_id, await asyncio.wait_for(future, timeout.total_seconds())
+            return task_id, None
+        finally:
+            self._waiters.remove(task.id, future)
 
     async def wait(self, task_id: UUID, timeout: timedelta) -> TaskResult | None:
         future = self._waiters.add(task_id)  # before looking, so that an end between look and wait is not missed
@@ -216,7 +256,15 @@ class PgEngine:
         self._slots[worker] = dict(slots)
         await self.beat(worker)
 
+    def seat(self, worker: str, seat: Seat) -> None:
+        self._seats[worker] = seat
+
+    def _reserve(self, lanes: Collection[str]) -> Reservation | None:
+        reserved = next((found for seat in self._seats.values() if (found := seat(lanes)) is not None), None)
+        return None if reserved is None else _Held(reserved, self._finisher)
+
     async def unregister(self, worker: str) -> None:
+        self._seats.pop(worker, None)
         self._slots.pop(worker, None)
         self._claimer.forget(worker)
         self._hearts = [h for h in self._hearts if h.name != f"heart:{worker}"]
@@ -307,9 +355,8 @@ class PgEngine:
         self._announcer.say(DONE, [i.hex for i in ids])
 
     def _on_ended(self, results: Sequence[TaskResult], announced: Collection[UUID]) -> None:
-        for result in results:
-            self._waiters.resolve(result)
-        self._announcer.say(DONE, [i.hex for i in announced])
+        here = {result.task_id for result in results if self._waiters.resolve(result)}
+        self._announcer.say(DONE, [i.hex for i in announced if i not in here])
 
     async def _poll_results(self) -> None:
         hinted, self._hinted = self._hinted, set()

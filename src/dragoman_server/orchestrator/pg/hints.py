@@ -99,10 +99,13 @@ class Waiters:
             if not futures:
                 del self._futures[task_id]
 
-    def resolve(self, result: TaskResult) -> None:
-        for future in self._futures.pop(result.task_id, ()):
+    def resolve(self, result: TaskResult) -> bool:
+        """Tell those who wait here; False: nobody does."""
+        waiting = self._futures.pop(result.task_id, ())
+        for future in waiting:
             if not future.done():
                 future.set_result(result)
+        return bool(waiting)
 
 
 class WorkBell:
