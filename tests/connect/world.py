@@ -222,7 +222,10 @@ class Told:
         async def on_deleting(conn: Conn, connection: Connection, syncs: Any) -> None:
             self.deleted.append(connection)
 
-        return Hooks(on_connected, on_connect_failed, on_refresh_failed, on_deleting)
+        async def tell(outcome: Outcome) -> None:
+            self.outcomes.append(outcome)
+
+        return Hooks(on_connected, on_connect_failed, on_refresh_failed, on_deleting, tell)
 
 
 @dataclass

@@ -6,15 +6,9 @@
 import asyncio
 import json
 import os
-import re
-import shutil
-import socket
-import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import httpx
 import pytest
@@ -25,12 +19,11 @@ from dragoman_server.control.model import Integration
 from dragoman_server.providers.model import AuthMode
 from tests.connect.world import World
 from tests.connect.world import world as make_world
+from tests.real.provider import provider, sign_in, stats
 
 pytestmark = pytest.mark.real
-HERE = Path(__file__).parent / "oidc"
 ROOT = Path(__file__).parent.parent.parent
 SECONDS = float(os.environ.get("OIDC_SECONDS", "20"))
-CALLBACK = "http://dragoman.test/oauth/callback"
 PROCESSES, READERS = 4, 50
 ENTRY = """
 display_name: OpenID
@@ -61,33 +54,11 @@ proxy:
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """The provider's address; the packages come from `make node`."""
-    node = shutil.which("node")
-    assert node is not None, "Node.js is missing; `make node` says what to install"
-    assert (HERE / "node_modules").is_dir(), "run `make node` first"
-    port = _free_port()
-    server = subprocess.Popen(
-        [node, "server.mjs", str(port), CALLBACK],
-        cwd=HERE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        assert server.stdout.readline().strip() == "ready"
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.kill()
-        server.communicate()
+    """The provider's address."""
+    with provider() as address:
+        yield address
 
 
 @pytest.fixture
@@ -97,26 +68,6 @@ async def world(database_url: str, tmp_path: Path, issuer: str) -> AsyncGenerato
     (tmp_path / "providers" / "openid-machine.yaml").write_text(MACHINE.format(issuer=issuer), "utf-8")
     async with make_world(database_url, tmp_path) as made:
         yield made
-
-
-async def sign_in(url: str) -> dict[str, str]:
-    """Log in and agree as a person does; return the callback's query."""
-    async with httpx.AsyncClient(timeout=10) as person:
-        response = await person.get(url)
-        for _ in range(12):
-            if response.is_redirect:
-                target = urljoin(str(response.url), response.headers["location"])
-                if target.startswith(CALLBACK):
-                    return dict(httpx.QueryParams(urlsplit(target).query))
-                response = await person.get(target)
-                continue
-            form = re.search(r'<form[^>]*action="([^"]+)"', response.text)
-            assert form is not None, response.text[:500]
-            prompt = re.search(r'name="prompt" value="(\w+)"', response.text)
-            assert prompt is not None
-            fields = {"prompt": prompt[1], "login": "ann", "password": "any"}
-            response = await person.post(urljoin(str(response.url), form[1]), data=fields)
-    raise AssertionError("the provider never sent the browser back")
 
 
 async def connected(world: World) -> Integration:
@@ -129,11 +80,6 @@ async def connected(world: World) -> Integration:
     outcome = await world.one.parts.connect.finish_oauth(answer, {begun.cookie_name: begun.cookie_value})
     assert outcome.ok, outcome
     return integration
-
-
-async def stats(issuer: str) -> dict[str, Any]:
-    async with httpx.AsyncClient() as client:
-        return (await client.get(f"{issuer}/stats")).json()
 
 
 async def test_a_code_with_pkce_and_iss_becomes_a_connection_that_refreshes(world: World, issuer: str) -> None:

@@ -8,12 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
-from dragoman_server.api import connect_modes
+from dragoman_server.api import connect_modes, device_routes
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
 from dragoman_server.api.connect_ui_routes import connect_ui_settings
 from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.api.shapes import wire_time
-from dragoman_server.connect import pages
+from dragoman_server.connect import device, pages
 from dragoman_server.connect.authorize import Asking, Outcome
 from dragoman_server.connect.connecting import Connected
 from dragoman_server.connect.grants.authorization_code import split_scopes
@@ -156,13 +156,7 @@ def routes(
     async def begin(request: Request, unique_key: str) -> Response:
         session = _session(request)
         given = _read_query(request)
-        asking = Asking(
-            authorization_params=given["authorization_params"],
-            user_scopes=split_scopes(request.query_params.get("user_scope", "")),
-            client_override={_OVERRIDES[k]: v for k, v in given["credentials"].items() if k in _OVERRIDES and v},
-            ws_client_id=request.query_params.get("ws_client_id"),
-            opener=request.headers.get("referer"),
-        )
+        asking = _asking(request, given)
         try:
             brought = given["credentials"].get(_BROUGHT)
             if brought:
@@ -229,7 +223,12 @@ def routes(
     async def unauthenticated(request: Request, unique_key: str, body: Nothing | None = None) -> Json:  # noqa: ARG001
         return await enter(request, unique_key, AuthMode.NONE, {})
 
+    async def begin_device(request: Request, unique_key: str) -> device.Begun:
+        given = _read_query(request)
+        return await connect.begin_device(_session(request), unique_key, given["params"], _asking(request, given))
+
     connect_modes.add_routes(router, enter)
+    device_routes.add_routes(router, begin_device, connect.device_standing)
     return router
 
 
@@ -264,6 +263,16 @@ def page_response(page: pages.Page) -> Response:
 def _by_script(request: Request) -> bool:
     """A script of ours asks for the address instead of being sent there: so the token stands in a header."""
     return request.headers.get("accept", "").partition(",")[0].strip().lower() == "application/json"
+
+
+def _asking(request: Request, given: Mapping[str, dict[str, str]]) -> Asking:
+    return Asking(
+        authorization_params=given["authorization_params"],
+        user_scopes=split_scopes(request.query_params.get("user_scope", "")),
+        client_override={_OVERRIDES[k]: v for k, v in given["credentials"].items() if k in _OVERRIDES and v},
+        ws_client_id=request.query_params.get("ws_client_id"),
+        opener=request.headers.get("referer"),
+    )
 
 
 def _session(request: Request) -> ConnectSession:

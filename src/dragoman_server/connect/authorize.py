@@ -112,7 +112,7 @@ class Authorize:
         try:
             departure = await consent.begin(leaving)
             cookie, value = await self._handshakes.begin(
-                _pending(target, asking, departure, redirect_uri, operation.id), state
+                pending_of(target, asking, departure, redirect_uri, operation.id), state
             )
         except DragomanError as error:
             operation.finish("failed", {"type": error.public_code, "message": error.message})
@@ -175,14 +175,14 @@ class Authorize:
             target = await self._target(pending)
         except DragomanError as error:
             operation.finish("failed", {"type": error.public_code, "message": error.message})
-            return _outcome(pending, error.public_code, error.message)
+            return outcome_of(pending, error.public_code, error.message)
         try:
             connection_id, waiting = await self._complete(pending, target, query, path, now, operation)
         except DragomanError as error:
             await self._connecting.failed(target, error, operation)
-            return _outcome(pending, error.public_code, error.message)
+            return outcome_of(pending, error.public_code, error.message)
         message = "The account is connected. An owner must still approve the installation." if waiting else CONNECTED
-        return _outcome(pending, None, message, connection_id, waiting=waiting)
+        return outcome_of(pending, None, message, connection_id, waiting=waiting)
 
     async def _complete(
         self,
@@ -208,21 +208,7 @@ class Authorize:
         return consent
 
     async def _target(self, pending: Pending) -> Target:
-        environment_id = EnvironmentId(pending.environment_id)
-        integration = await self._integrations.require(environment_id, pending.integration)
-        return Target(
-            environment_id=environment_id,
-            integration=integration,
-            provider=self._catalogue.require(integration.provider),
-            credentials=await self._integrations.credentials(integration),
-            connection_id=pending.connection_id,
-            connection_config=pending.connection_config,
-            owner=Owner(
-                pending.tags, end_user_of(pending.end_user, None), webhook_url_override=pending.webhook_url_override
-            ),
-            reconnect=None if pending.reconnect is None else ConnectionRowId(pending.reconnect),
-            session_id=pending.session_id,
-        )
+        return await target_of(pending, self._integrations, self._catalogue)
 
     def _redirect_uri(self, target: Target) -> str:
         """The one callback, or the integration's own where it asks for that (mix-up defence without `iss`)."""
@@ -236,6 +222,25 @@ _PLAIN = frozenset({"error", "iss", "scope", "setup_action", "installation_id", 
 """What a callback says that is no secret."""
 
 
+async def target_of(pending: Pending, integrations: Integrations, catalogue: Catalogue) -> Target:
+    """Return whom a pending authorization is for, as integration and catalogue are now."""
+    environment_id = EnvironmentId(pending.environment_id)
+    integration = await integrations.require(environment_id, pending.integration)
+    return Target(
+        environment_id=environment_id,
+        integration=integration,
+        provider=catalogue.require(integration.provider),
+        credentials=await integrations.credentials(integration),
+        connection_id=pending.connection_id,
+        connection_config=pending.connection_config,
+        owner=Owner(
+            pending.tags, end_user_of(pending.end_user, None), webhook_url_override=pending.webhook_url_override
+        ),
+        reconnect=None if pending.reconnect is None else ConnectionRowId(pending.reconnect),
+        session_id=pending.session_id,
+    )
+
+
 def _own_path(url: str) -> str:
     """Return the part of a callback's address that is ours: the public address may itself have a path."""
     path = urlsplit(url).path
@@ -245,7 +250,8 @@ def _own_path(url: str) -> str:
     return path
 
 
-def _pending(target: Target, asking: Asking, departure: Departure, redirect_uri: str, operation_id: UUID) -> Pending:
+def pending_of(target: Target, asking: Asking, departure: Departure, redirect_uri: str, operation_id: UUID) -> Pending:
+    """Return what must be known when the provider's answer comes."""
     end_user = target.owner.end_user
     return Pending(
         environment_id=target.environment_id,
@@ -282,7 +288,7 @@ def _origin(url: str | None) -> str | None:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def _outcome(
+def outcome_of(
     pending: Pending,
     error_type: str | None,
     message: str,
@@ -290,6 +296,7 @@ def _outcome(
     *,
     waiting: bool = False,
 ) -> Outcome:
+    """Return how `pending` ended, addressed to the socket and the window that wait for it."""
     return Outcome(
         error_type=error_type,
         message=message,

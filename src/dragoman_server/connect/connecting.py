@@ -71,8 +71,9 @@ class Connecting:
         *,
         extra_config: Mapping[str, Any] | None = None,
         verify: bool = True,
+        also: OnConnected | None = None,
     ) -> Connected:
-        """Verify the credential and store it; raise ConnectionTestFailedError with nothing stored."""
+        """Verify the credential and store it, with what `also` writes; raise with nothing stored."""
         operation.hide(credential.secrets())
         config = {**target.connection_config, **(extra_config or {})}
         if verify:
@@ -98,6 +99,8 @@ class Connecting:
                 connection, target.integration, target.provider, "creation" if created else "override", operation.id
             )
             await self._on_connected(conn, connected)
+            if also is not None:
+                await also(conn, connected)
         operation.about(connection=connection.connection_id, connection_row_id=connection.id)
         operation.info("The connection is authorized.", operation=connected.operation)
         operation.finish("success")

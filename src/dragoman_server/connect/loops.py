@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from dragoman_server.connect import _store
+from dragoman_server.connect import _device_store, _store
 from dragoman_server.connect.book import PgBook
 from dragoman_server.connect.model import CredentialKey
 from dragoman_server.connect.refresh import Refresher, Wish
@@ -80,7 +80,7 @@ class Replay:
 
 
 class Sweeper:
-    """Deletes ended connect sessions and OAuth states in bounded batches."""
+    """Deletes ended connect sessions, OAuth states and device authorizations in bounded batches."""
 
     def __init__(self, *, database: Database) -> None:
         self._database = database
@@ -89,4 +89,5 @@ class Sweeper:
         async with self._database.connection() as conn:
             states = await _store.delete_old_states(conn, SWEEP_LIMIT)
             sessions = await _store.delete_old_sessions(conn, SWEEP_LIMIT)
-        return 0.0 if max(states, sessions) >= SWEEP_LIMIT else None
+            devices = await _device_store.delete_old(conn, SWEEP_LIMIT)
+        return 0.0 if max(states, sessions, devices) >= SWEEP_LIMIT else None

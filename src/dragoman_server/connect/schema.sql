@@ -32,6 +32,20 @@ CREATE TABLE connect.credentials (
     tried_at timestamp with time zone
 )
 WITH (fillfactor='80');
+CREATE TABLE connect.device_authorizations (
+    id uuid NOT NULL,
+    environment_id bigint NOT NULL,
+    session_id uuid NOT NULL,
+    sealed bytea,
+    data_key_id bigint,
+    interval_seconds integer NOT NULL,
+    polling_until timestamp with time zone,
+    outcome jsonb,
+    created_at timestamp with time zone DEFAULT kit.now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT device_authorizations_check CHECK (((sealed IS NULL) = (outcome IS NOT NULL))),
+    CONSTRAINT device_authorizations_interval_seconds_check CHECK (((interval_seconds >= 1) AND (interval_seconds <= 300)))
+);
 CREATE TABLE connect.oauth_states (
     state_hash bytea NOT NULL,
     environment_id bigint NOT NULL,
@@ -52,6 +66,8 @@ CREATE TABLE connect.sessions (
 );
 ALTER TABLE ONLY connect.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (environment_id, connection_id);
+ALTER TABLE ONLY connect.device_authorizations
+    ADD CONSTRAINT device_authorizations_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY connect.oauth_states
     ADD CONSTRAINT oauth_states_pkey PRIMARY KEY (state_hash);
 ALTER TABLE ONLY connect.sessions
@@ -61,6 +77,8 @@ ALTER TABLE ONLY connect.sessions
 CREATE INDEX credentials_by_data_key ON connect.credentials USING btree (environment_id, data_key_id);
 CREATE INDEX credentials_due ON connect.credentials USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX credentials_ended ON connect.credentials USING btree (environment_id, ended_by, connection_id) WHERE (ended_at IS NOT NULL);
+CREATE INDEX device_authorizations_by_end ON connect.device_authorizations USING btree (expires_at);
+CREATE INDEX device_authorizations_by_environment ON connect.device_authorizations USING btree (environment_id);
 CREATE INDEX oauth_states_by_data_key ON connect.oauth_states USING btree (environment_id, data_key_id);
 CREATE INDEX oauth_states_by_end ON connect.oauth_states USING btree (expires_at);
 CREATE INDEX sessions_by_end ON connect.sessions USING btree (expires_at);

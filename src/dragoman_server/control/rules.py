@@ -237,7 +237,7 @@ _CLIENT = ("client_id", "client_secret")
 _APP = ("app_id", "app_link", "private_key")
 CREDENTIAL_FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "OAUTH1": (_CLIENT, ("scopes", "webhook_secret")),
-    "OAUTH2": (_CLIENT, ("scopes", "webhook_secret")),
+    "OAUTH2": (("client_id",), ("client_secret", "scopes", "webhook_secret")),
     "TBA": (_CLIENT, ("scopes", "webhook_secret")),
     "APP": (_APP, ("webhook_secret",)),
     "CUSTOM": ((*_CLIENT, *_APP), ("scopes", "webhook_secret")),

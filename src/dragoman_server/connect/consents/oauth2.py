@@ -1,11 +1,13 @@
 """OAuth 2 authorization codes, for every mode that ends in one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dragoman_server.connect.consents.model import EXCHANGE_SECONDS, Arrival, Departure, Leaving, Returning
 from dragoman_server.connect.errors import InvalidCredentialsError, StateError, TokenRequestError
 from dragoman_server.connect.exchange import Exchange
+from dragoman_server.connect.expiry import learn_life
 from dragoman_server.connect.grants import authorization_code, dpop, pkce, pushed_authorization
 from dragoman_server.connect.grants.model import Client, Entry, Flow, TokenAnswer, TokenRequest
 from dragoman_server.connect.grants.token_response import parse, pick, text_or_none
@@ -20,7 +22,13 @@ class CodeConsent:
         if not leaving.client.client_id:
             unique_key = leaving.target.integration.unique_key
             raise InvalidCredentialsError(f"Integration `{unique_key}` has no client id yet.")
-        return await self.departure(leaving, leaving.target.provider.raw, leaving.client)
+        provider = leaving.target.provider
+        if not provider.authorization_url:
+            raise InvalidCredentialsError(
+                f"{provider.display_name} is connected with a code for this device: POST /oauth/device/"
+                f"{leaving.target.integration.unique_key}."
+            )
+        return await self.departure(leaving, provider.raw, leaving.client)
 
     async def departure(self, leaving: Leaving, entry: Entry, client: Client) -> Departure:
         """Return the authorization request of `entry` for `client`, pushed first where the entry says so."""
@@ -82,7 +90,18 @@ class CodeConsent:
         answer = await self._exchange.follow(flow(), seconds=EXCHANGE_SECONDS, operation=returning.operation)
         if not isinstance(answer, TokenAnswer):
             raise TokenRequestError(answer.sentence(), oauth_error=answer.error, public_code="token_err")
-        return answer
+        if answer.life is not None:
+            return answer
+        life = await learn_life(
+            self._exchange,
+            entry,
+            client,
+            config,
+            answer.access_token,
+            now=returning.now,
+            operation=returning.operation,
+        )
+        return replace(answer, life=life)
 
     def credential(self, returning: Returning, answer: TokenAnswer) -> Credential:
         """Return the credential of a code's answer."""
