@@ -57,8 +57,11 @@ def build_pages() -> None:
     npm = find_npm()
     if npm is None:
         raise RuntimeError("The browser pages are built with npm: install Node.js 20.19 or newer.")
-    for step in (["ci", "--no-audit", "--no-fund", "--loglevel=error"], ["run", "--silent", "build"]):
-        subprocess.run([*npm, *step], cwd=SOURCES, check=True, stdout=sys.stderr)
+    installed, lock = SOURCES / "node_modules" / ".package-lock.json", SOURCES / "package-lock.json"
+    if not installed.is_file() or installed.stat().st_mtime <= lock.stat().st_mtime:
+        install = [*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(install, cwd=SOURCES, check=True, stdout=sys.stderr)
+    subprocess.run([*npm, "run", "--silent", "build"], cwd=SOURCES, check=True, stdout=sys.stderr)
     STAMP.write_text(fingerprint() + "\n", "utf-8")
 
 

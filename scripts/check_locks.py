@@ -1,9 +1,11 @@
 """Lock files name neither an index host nor a path of a machine, pin every line with a hash, and hold what is asked for."""
 
+import json
 import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 REGISTRIES = ("pypi" + ".org", "python" + "hosted", "npm" + "js.org", "file:" + "//", "npm" + "mirror")
@@ -25,6 +27,7 @@ def main() -> int:
             for w in ('"resolved": "http', *REGISTRIES)
             if w in lock.read_text("utf-8")
         ]
+        wrong += [f"{lock.relative_to(ROOT)}: {name} is missing; `npm ci` would refuse it" for name in _holes(lock)]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["server"]]
     wrong += _missing("server.txt", wanted)
@@ -32,6 +35,13 @@ def main() -> int:
     for line in wrong:
         print(line)
     return 1 if wrong else 0
+
+
+def _holes(lock: Path) -> list[str]:
+    """Packages for other platforms that a package may need and the lock has not: npm leaves out what it cannot find."""
+    packages: dict[str, dict[str, Any]] = json.loads(lock.read_text("utf-8"))["packages"]
+    held = {path.rpartition("node_modules/")[2] for path in packages}
+    return sorted({name for package in packages.values() for name in package.get("optionalDependencies", {})} - held)
 
 
 def _missing(name: str, wanted: list[str]) -> list[str]:
