@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 
-from dragoman import ApiError
+from dragoman import ApiError, Client
 from tests.support.platform import (
     RunningPlatform,
     make_data_dir,
@@ -44,6 +45,7 @@ class Secrets:
         self.password = secrets.token_hex(20)
         self.cc_secret = secrets.token_hex(20)
         self.variable = secrets.token_hex(20)
+        self.session_token = secrets.token_hex(20)  # the platform makes another
 
     def forms(self) -> dict[str, bytes]:
         """Each in the encodings it may travel in."""
@@ -96,9 +98,33 @@ def play(platform: RunningPlatform, known: Secrets, url: str, folder: Path) -> N
         with contextlib.suppress(ApiError):
             api.connections.create("leak-cc", cc, connection_id="c", connection_config={"url": url})
             api.proxy("GET", "/x", connection_id="c", integration_id="leak-cc")
+        connect_in_a_browser(platform, known, api, url)
         platform.deploy(project)
         assert "SECRET" not in api.actions.trigger("leak-key", "c", "look")
         poll_until(lambda: list(api.logs.operations(types=["action:run"], states=["success"])), "the action's log")
+
+
+def connect_in_a_browser(platform: RunningPlatform, known: Secrets, api: Client, url: str) -> None:
+    """All a session's token is used for, in addresses, headers and bodies; well and badly."""
+    where = {key: {"connection_config": {"url": url}} for key in ("leak-key", "leak-oauth")}
+    session = api.connect.create_session(end_user={"id": "u"}, integrations_config_defaults=where)
+    known.session_token = session["token"].removeprefix("nango_connect_session_")
+    asked = {"connect_session_token": session["token"]}
+    bearer = {"Authorization": f"Bearer {session['token']}"}
+    with httpx.Client(base_url=platform.url, timeout=20) as browser:
+        for path in ("/connect-ui/", "/connect-ui", "/connect-ui/assets/none.js", "/nowhere"):
+            browser.get(path, params={"session_token": session["token"]})
+        browser.post("/connect/telemetry", json={"token": session["token"], "event": "open", "timestamp": "now"})
+        assert browser.get("/connect/session", headers=bearer).status_code == 200
+        begun = browser.get("/oauth/connect/leak-oauth", params=asked)
+        assert begun.status_code == 302
+        browser.get(httpx.get(begun.headers["location"]).headers["location"])
+        browser.get("/oauth/connect/leak-none", params=asked)
+        typed = {"apiKey": known.api_key}
+        assert browser.post("/api-auth/api-key/leak-key", json=typed, headers=bearer).status_code == 200
+        browser.post("/api-auth/api-key/leak-key", json=typed | {"more": 1}, params=asked)
+        browser.delete("/connect/session", headers=bearer)
+        browser.get("/connect/session", params=asked)
 
 
 def test_no_secret_is_in_the_logs_that_users_read(story: tuple[RunningPlatform, Secrets, Path]) -> None:
