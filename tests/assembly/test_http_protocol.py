@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 from dragoman_server.assembly import http_protocol
-from dragoman_server.assembly.http_protocol import LARGEST_HEAD, BoundedHttp
+from dragoman_server.assembly.http_protocol import CORKED_BYTES, LARGEST_HEAD, BoundedHttp, Corked
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -99,3 +99,60 @@ async def test_a_head_that_does_not_come_is_not_waited_for(port: int, monkeypatc
     monkeypatch.setattr(http_protocol, "SLOWEST_HEAD_SECONDS", 0.1)
 
     assert await ask(port, b"GET / HTTP/1.1\r\nhost: x\r\n") == b""
+
+
+class _Wire(asyncio.Transport):
+    """What a transport is told to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.closed
+        self.written.append(bytes(data))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+async def test_small_writes_of_one_turn_go_out_together_and_in_order() -> None:
+    wire = _Wire()
+    corked = Corked(wire, asyncio.get_running_loop())
+
+    corked.write(b"head ")
+    corked.write(b"body ")
+    await asyncio.sleep(0)
+    corked.write(b"more")
+    await asyncio.sleep(0)
+
+    assert wire.written == [b"head body ", b"more"]
+
+
+async def test_what_waits_to_be_written_is_bounded() -> None:
+    wire = _Wire()
+    corked = Corked(wire, asyncio.get_running_loop())
+
+    corked.write(b"head ")
+    corked.write(b"x" * CORKED_BYTES)
+
+    assert wire.written == [b"head " + b"x" * CORKED_BYTES]
+
+
+async def test_closing_writes_what_waits_and_nothing_is_written_to_a_lost_connection() -> None:
+    kept, lost = _Wire(), _Wire()
+    loop = asyncio.get_running_loop()
+    closing, broken = Corked(kept, loop), Corked(lost, loop)
+
+    closing.write(b"last words")
+    closing.close()
+    broken.write(b"too late")
+    lost.close()
+    await asyncio.sleep(0)
+
+    assert (kept.written, kept.closed) == ([b"last words"], True)
+    assert lost.written == []

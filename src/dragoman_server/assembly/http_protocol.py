@@ -1,13 +1,58 @@
-"""uvicorn's HTTP protocol with the two bounds it does not have: how large a request's head may be, and how slow."""
+"""uvicorn's HTTP protocol with the two bounds it does not have: how large a request's head may be, and how slow.
+
+And with answers that go out in one piece: uvicorn writes an answer's head and its body one after the other, which is
+two system calls, two packets and two wake-ups of the caller.
+"""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEAD = 64 * 1024
 SLOWEST_HEAD_SECONDS = 30.0
+CORKED_BYTES = 16 * 1024
 _TOO_LARGE = b"The request's head is larger than 64 KB."
+
+
+class Corked:
+    """A transport whose small writes go out together at the end of the loop's turn, in their order.
+
+    What waits is bounded, so that the transport below still tells when its writer must pause.
+    """
+
+    __slots__ = ("_bytes", "_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+        self._bytes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self._bytes += len(data)
+        if self._bytes > CORKED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._held:
+            held, self._held, self._bytes = self._held, [], 0
+            if not self._transport.is_closing():
+                self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+    def close(self) -> None:
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -21,7 +66,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Corked(transport, self.loop)))
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -31,16 +76,17 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._began = False
         super().data_received(data)
-        if self._in_head and not self._began:  # what came with the head's first bytes may belong to a body before it
-            self._head_bytes += len(data)
-            if self._head_bytes > LARGEST_HEAD:
-                self._refuse_head()
+        if self._in_head:
+            if self._patience is None:
+                self._await_head()
+            if not self._began:  # what came with the head's first bytes may belong to a body before it
+                self._head_bytes += len(data)
+                if self._head_bytes > LARGEST_HEAD:
+                    self._refuse_head()
 
     def on_message_begin(self) -> None:
         self._began = self._in_head = True
         self._head_bytes = 0
-        if self._patience is None:
-            self._await_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
