@@ -3,6 +3,7 @@ import { type ReactNode, useState } from 'react';
 import { useUi } from '../context';
 import { Eye, EyeShut, Out } from '../Icons';
 import type { Words } from '../i18n';
+import { Quoting } from '../Quoting';
 import type { FormField } from './fields';
 import type { Complaint } from './validate';
 
@@ -108,14 +109,6 @@ function Description(props: {
         </Anchor>
       )}
     </>
-  );
-}
-
-/** The server's words; what it puts between backticks is code. */
-function Quoting({ text }: { text: string }) {
-  return text.split('`').map((part, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: the parts of one text never move
-    index % 2 === 1 ? <code key={index}>{part}</code> : part,
   );
 }
 

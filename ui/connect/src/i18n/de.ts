@@ -34,7 +34,7 @@ const de: Words = {
   show: (field) => `${field} anzeigen`,
   hide: (field) => `${field} verbergen`,
   choose: 'Bitte wählen …',
-  stored: 'Ihre Angaben werden verschlüsselt übertragen und verschlüsselt gespeichert.',
+  stored: 'Ihre Angaben werden verschlüsselt gespeichert.',
   checking: (name) => `Wird bei ${name} geprüft …`,
 
   waiting: (name) => `Warten auf ${name}`,

@@ -33,7 +33,7 @@ const en = {
   show: (field: string) => `Show ${field}`,
   hide: (field: string) => `Hide ${field}`,
   choose: 'Choose…',
-  stored: 'Your details are sent over an encrypted connection and stored encrypted.',
+  stored: 'Your details are stored encrypted.',
   checking: (name: string) => `Checking with ${name}…`,
 
   waiting: (name: string) => `Waiting for ${name}`,

@@ -33,7 +33,7 @@ const es: Words = {
   show: (field) => `Mostrar: ${field}`,
   hide: (field) => `Ocultar: ${field}`,
   choose: 'Elija…',
-  stored: 'Sus datos se envían por una conexión cifrada y se guardan cifrados.',
+  stored: 'Sus datos se guardan cifrados.',
   checking: (name) => `Comprobando con ${name}…`,
 
   waiting: (name) => `Esperando a ${name}`,

@@ -34,7 +34,7 @@ const fr: Words = {
   show: (field) => `Afficher : ${field}`,
   hide: (field) => `Masquer : ${field}`,
   choose: 'Choisissez…',
-  stored: 'Vos informations sont envoyées par une connexion chiffrée et enregistrées chiffrées.',
+  stored: 'Vos informations sont enregistrées chiffrées.',
   checking: (name) => `Vérification auprès de ${name}…`,
 
   waiting: (name) => `En attente de ${name}`,

@@ -31,7 +31,7 @@ const ja: Words = {
   show: (field) => `${field}を表示`,
   hide: (field) => `${field}を隠す`,
   choose: '選択してください',
-  stored: '入力内容は暗号化された通信で送信され、暗号化して保存されます。',
+  stored: '入力内容は暗号化して保存されます。',
   checking: (name) => `${name} に確認しています…`,
 
   waiting: (name) => `${name} の完了を待っています`,

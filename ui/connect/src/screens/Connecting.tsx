@@ -8,6 +8,7 @@ import { callOf } from '../form/request';
 import { Heading } from '../Heading';
 import { Lock, Out, Warn } from '../Icons';
 import { Logo } from '../Logo';
+import { Quoting } from '../Quoting';
 import type { Track } from '../telemetry';
 import { useConnect } from '../useConnect';
 import type { Connected, Integration, Provider, Session } from '../wire';
@@ -113,7 +114,7 @@ function Trouble({ sentence, detail }: { sentence: string; detail: string }) {
             </button>
             {open && (
               <p className="detail" lang="en">
-                {detail}
+                <Quoting text={detail} />
               </p>
             )}
           </>
