@@ -28,7 +28,14 @@ export default defineConfig({
     rollupOptions: { input: { index: 'index.html', popup: 'popup.html' } },
   },
   server: {
-    proxy: Object.fromEntries(PATHS.map((path) => [`^/${path}(/|\\?|$)`, { target: PLATFORM }])),
+    proxy: {
+      ...Object.fromEntries(PATHS.map((path) => [`^/${path}(/|\\?|$)`, { target: PLATFORM }])),
+      '^/$': {
+        target: PLATFORM,
+        ws: true,
+        bypass: (request) => (request.headers.upgrade ? null : request.url),
+      },
+    },
   },
   test: { environment: 'node', pool: 'threads', isolate: false, include: ['src/**/*.test.ts'] },
 });

@@ -44,15 +44,7 @@ export function FieldInput({ field, value, complaint, refusal, hint, docUrl, onC
   } else if (field.lines) {
     input = <Lines {...common} title={title} secret={field.secret} onChange={onInput} />;
   } else if (field.secret) {
-    input = (
-      <PasswordInput
-        {...common}
-        placeholder={field.example}
-        onChange={onInput}
-        visibilityToggleIcon={({ reveal }) => (reveal ? <EyeShut /> : <Eye />)}
-        visibilityToggleButtonProps={{ 'aria-label': words.show(title), tabIndex: 0, 'aria-hidden': false }}
-      />
-    );
+    input = <Secret {...common} title={title} placeholder={field.example} onChange={onInput} />;
   } else {
     input = (
       <TextInput
@@ -121,6 +113,21 @@ function Affixed({ field, children }: { field: FormField; children: ReactNode })
       <div className="affixed-input">{children}</div>
       {field.suffix && <span className="affix">{field.suffix}</span>}
     </div>
+  );
+}
+
+function Secret({ title, ...rest }: Parameters<typeof PasswordInput>[0] & { title: string }) {
+  const { words } = useUi();
+  const [shown, setShown] = useState(false);
+  const label = shown ? words.hide(title) : words.show(title);
+  return (
+    <PasswordInput
+      {...rest}
+      visible={shown}
+      onVisibilityChange={setShown}
+      visibilityToggleIcon={({ reveal }) => (reveal ? <EyeShut /> : <Eye />)}
+      visibilityToggleButtonProps={{ 'aria-label': label, tabIndex: 0 }}
+    />
   );
 }
 
