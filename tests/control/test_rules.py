@@ -174,7 +174,7 @@ def test_emails_are_plausible() -> None:
 @pytest.mark.parametrize(
     ("values", "place"),
     [
-        ({"type": "OAUTH2", "client_id": "a"}, ("credentials", "client_secret")),
+        ({"type": "OAUTH1", "client_id": "a"}, ("credentials", "client_secret")),
         ({"type": "OAUTH2", "client_id": "a", "client_secret": ""}, ("credentials", "client_secret")),
         ({"type": "OAUTH2", "client_id": "a" * 256, "client_secret": "b"}, ("credentials", "client_id")),
         ({"type": "OAUTH2", "client_id": "a", "client_secret": "b", "scopes": "a b"}, ("credentials", "scopes")),

@@ -74,8 +74,10 @@ async def use_code(url: str, *, decline: bool = False) -> None:
         for _ in range(12):
             if "<form" not in response.text:
                 return
-            extra = {"abort": "yes"} if decline and "deviceConfirmForm" in response.text else {}
-            response = await _submit(person, response, extra)
+            if decline and "deviceConfirmForm" in response.text:
+                await _submit(person, response, {"abort": "yes"})
+                return
+            response = await _submit(person, response)
     raise AssertionError("the provider never came to an end")
 
 

@@ -46,7 +46,7 @@ ENTRIES = {
     + PUSHED
     + BOUND
     + "token_request_auth_method: basic\nrevocation: {{ url: '{issuer}/token/revocation' }}\n",
-    "keyed": COMMON + CODE + PUSHED + KEYED,
+    "signed": COMMON + CODE + PUSHED + KEYED,
     "keyed-device": COMMON + DEVICE + KEYED + BOUND,
     "television": COMMON + DEVICE,
     "asked": COMMON + CODE + "token_expires_in_ms: 0\nintrospection_url: {issuer}/token/introspection\n",
@@ -54,7 +54,7 @@ ENTRIES = {
 MACHINE = COMMON.split("proxy:", maxsplit=1)[0] + KEYED + BOUND + "proxy: {{ base_url: '{issuer}' }}\n"
 APPS = {
     "bound": {"client_id": "bound", "client_secret": "bound-secret-0123456789"},
-    "keyed": {"client_id": "keyed", "client_secret": private_jwk()},
+    "signed": {"client_id": "keyed", "client_secret": private_jwk()},
     "keyed-device": {"client_id": "keyed", "client_secret": private_jwk()},
     "television": {"client_id": "television"},
     "asked": {"client_id": "app", "client_secret": "app-secret-0123456789"},
@@ -79,7 +79,7 @@ async def world(database_url: str, tmp_path: Path, issuer: str) -> AsyncGenerato
 
 
 async def integration_of(world: World, name: str) -> Integration:
-    app = {"type": "OAUTH2", "scopes": "openid", "client_secret": "", **APPS[name]}
+    app = {"type": "OAUTH2", "scopes": "openid", **APPS[name]}
     return await world.one.integrations.create(world.environment.id, name, name, credentials=app)
 
 
@@ -153,7 +153,7 @@ async def test_a_deleted_connection_is_revoked(world: World, issuer: str) -> Non
 
 
 async def test_a_client_with_a_key_pushes_redeems_and_renews(world: World) -> None:
-    integration, connection, _ = await connected(world, "keyed")
+    integration, connection, _ = await connected(world, "signed")
 
     first = await world.fresh(connection, integration)
     second = await world.fresh(connection, integration, force=True)

@@ -17,6 +17,7 @@ LEASE_CREDENTIAL = read_sql(_PACKAGE, "lease_credential")
 EXTEND_LEASE = read_sql(_PACKAGE, "extend_lease")
 RELEASE_LEASE = read_sql(_PACKAGE, "release_lease")
 COMMIT_RENEWAL = read_sql(_PACKAGE, "commit_renewal")
+LEARN_EXPIRY = read_sql(_PACKAGE, "learn_expiry")
 READ_FAILURES = read_sql(_PACKAGE, "read_failures")
 WRITE_FAILURES = read_sql(_PACKAGE, "write_failures")
 STORE_CREDENTIAL = read_sql(_PACKAGE, "store_credential")
@@ -122,6 +123,22 @@ async def commit_renewal(conn: Conn, renewal: Renewal, data_key_id: int) -> bool
         renewal.holder,
     )
     return version is not None
+
+
+async def learn_expiry(
+    conn: Conn, key: CredentialKey, version: int, sealed: bytes, data_key_id: int, expires_at: datetime, times: Times
+) -> None:
+    await conn.execute(
+        LEARN_EXPIRY,
+        key.environment_id,
+        key.connection,
+        version,
+        sealed,
+        data_key_id,
+        expires_at,
+        times.stale_at,
+        times.due_at,
+    )
 
 
 async def read_failures(conn: Conn, key: CredentialKey, holder: UUID, used: bytes) -> tuple[Failures, datetime] | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from dragoman_server.connect import _store, rules
 from dragoman_server.connect.grants.registry import ISSUERS
-from dragoman_server.connect.model import CredentialKey, Ended, Failure, Lease, RefreshFailed, Renewal, Stored
+from dragoman_server.connect.model import CredentialKey, Ended, Failure, Lease, RefreshFailed, Renewal, Stored, Times
 from dragoman_server.connect.sealing import PURPOSE, decode_credential, encode_credential
 from dragoman_server.db import Conn, Database, InvalidatedCache, Invalidations
 from dragoman_server.db.cache import announce
@@ -89,6 +89,14 @@ class PgBook:
             await self._tell_renewal(conn, renewal)
             await announce(conn, TOPIC, str(renewal.key))
         return True
+
+    async def learn_expiry(self, stored: Stored, expires_at: datetime, times: Times) -> None:
+        credential = Credential(stored.credential.type, stored.credential.values, expires_at)
+        sealed = (await self._sealer(stored.key, stored.connection_uuid)).seal(encode_credential(credential))
+        async with self._database.transaction() as conn:
+            await _store.learn_expiry(conn, stored.key, stored.version, sealed, data_key_of(sealed), expires_at, times)
+            await announce(conn, TOPIC, str(stored.key))
+        self.forget(stored.key)
 
     async def _tell_renewal(self, conn: Conn, renewal: Renewal) -> None:
         """A story that cannot be told must not cost the only valid token; a lost database is tried again as a whole."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from dragoman_server.connect.connecting import buffer_of
 from dragoman_server.connect.errors import NoCredentialError, RefreshFailedError
 from dragoman_server.connect.exchange import Exchange
+from dragoman_server.connect.expiry import learn_life
 from dragoman_server.connect.grants.model import Client, Need, TokenAnswer, TokenRefusal
 from dragoman_server.connect.grants.registry import ISSUERS
 from dragoman_server.connect.model import CredentialKey, Stored
@@ -67,6 +68,20 @@ class RefreshCall:
         )
         flow = ISSUERS[stored.credential.type].renew(need)
         return await self._exchange.follow(flow, seconds=seconds, operation=operation)
+
+    async def life(self, stored: Stored) -> timedelta | None:
+        token = stored.credential.token()
+        if token is None:
+            return None
+        return await learn_life(
+            self._exchange,
+            self._provider.raw,
+            self._client,
+            self._connection.connection_config,
+            token,
+            now=stored.now(self._clock.monotonic()),
+            operation=self._operation,
+        )
 
     def renewed(self, stored: Stored, answer: TokenAnswer) -> Credential:
         old = stored.credential

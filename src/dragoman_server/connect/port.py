@@ -1,11 +1,11 @@
 """What a refresh stands on. Exchanged by the simulation, which plays thousands of schedules against a model."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
 from dragoman_server.connect.grants.model import TokenAnswer, TokenRefusal
-from dragoman_server.connect.model import CredentialKey, Failure, Lease, Renewal, Stored
+from dragoman_server.connect.model import CredentialKey, Failure, Lease, Renewal, Stored, Times
 from dragoman_server.providers.model import Credential
 
 
@@ -30,6 +30,10 @@ class CredentialBook(Protocol):
         """Transaction B: store it if the stored grant still is the one used, and release the lease. False if not."""
         ...
 
+    async def learn_expiry(self, stored: Stored, expires_at: datetime, times: Times) -> None:
+        """Write down when `stored` ends, if it still is what is stored."""
+        ...
+
     async def fail(self, key: CredentialKey, *, holder: UUID, used: bytes, failure: Failure) -> bool:
         """Count a failure and release the lease; False, and nothing written, when the lease or the grant changed."""
         ...
@@ -48,6 +52,10 @@ class Call(Protocol):
 
     async def ask(self, stored: Stored, seconds: float) -> TokenAnswer | TokenRefusal:
         """Send the request; raises `UpstreamTimeoutError`, `UpstreamUnreachableError` and their kin."""
+        ...
+
+    async def life(self, stored: Stored) -> timedelta | None:
+        """Ask how long the stored token lives, where its provider can be asked; never raises for its sake."""
         ...
 
     def renewed(self, stored: Stored, answer: TokenAnswer) -> Credential:

@@ -226,11 +226,22 @@ class Refresher:
         committed = await self._commit(renewal)
         self._book.forget(wish.key)
         REFRESHES.labels("renewed" if committed else "superseded").inc()
-        call.finish(None)
         stored = await self._book.read(wish.key)
+        if stored is not None and committed and renewal.expires_at is None:
+            stored = await self._learn(call, stored)
+        call.finish(None)
         if stored is None:
             raise NoCredentialError
         return stored
+
+    async def _learn(self, call: Call, stored: Stored) -> Stored | None:
+        """Ask for an expiry that was not stated, only once the token is safe; without one it is used until refused."""
+        life = await call.life(stored)
+        if life is None:
+            return stored
+        now = stored.now(self._clock.monotonic())
+        await self._book.learn_expiry(stored, now + life, rules.times(stored.issued_at, now + life, None, call.buffer))
+        return await self._book.read(stored.key)
 
     def _renewal(self, call: Call, lease: Lease, wish: Wish, answer: TokenAnswer, sent_at: float) -> Renewal:
         stored = lease.stored

@@ -58,6 +58,9 @@ class Provider:
     uses: list[Use] = field(default_factory=list[Use])
     made: int = 0
     fault: str | None = None
+    challenges: bool = False
+    states_life: bool = True
+    nonce_of: set[int] = field(default_factory=set[int])
 
     def grant(self, family: int) -> str:
         self.made += 1
@@ -225,6 +228,16 @@ class ModelBook:
 
         return await self.store.turn(self.process, act)
 
+    async def learn_expiry(self, stored: Stored, expires_at: datetime, times: Times) -> None:
+        def act() -> None:
+            row = self.store.row
+            assert row is not None
+            if row.version == stored.version:
+                credential = Credential(row.credential.type, row.credential.values, expires_at)
+                self.store.row = replace(row, credential=credential, times=times)
+
+        await self.store.turn(self.process, act)
+
     async def fail(self, key: CredentialKey, *, holder: UUID, used: bytes, failure: Failure) -> bool:
         def act() -> bool:
             row = self.store.row
@@ -256,6 +269,13 @@ class ModelCall:
     def finish(self, problem: str | None) -> None:
         pass
 
+    async def life(self, stored: Stored) -> timedelta | None:
+        if self.provider.states_life:
+            return None
+        await asyncio.sleep(self.provider.rng.uniform(0.01, 0.8))
+        await self.process.gate()
+        return timedelta(seconds=LIFE)
+
     def renewed(self, stored: Stored, answer: TokenAnswer) -> Credential:
         return Credential(AuthMode.OAUTH2, renewed_values(stored.credential.values, answer))
 
@@ -271,6 +291,11 @@ class ModelCall:
         provider, loop = self.provider, asyncio.get_running_loop()
         fault, provider.fault = provider.fault, None
         await asyncio.sleep(provider.rng.uniform(0.001, 0.3))
+        if provider.challenges and self.process.number not in provider.nonce_of:
+            provider.nonce_of.add(self.process.number)  # takes nothing: it only wants its nonce in the proof
+            await asyncio.sleep(provider.rng.uniform(0.01, 0.8))
+            await self.process.gate()
+            return TokenRefusal(400, "use_dpop_nonce")
         use = Use(token, self.process.number, loop.time())
         if provider.family[token] not in provider.revoked:
             provider.uses.append(use)  # what is asked with a dead grant harms nobody
@@ -292,7 +317,8 @@ class ModelCall:
             return TokenRefusal(502, None)
         if following is None:
             return TokenRefusal(400, "invalid_grant")
-        return TokenAnswer(f"at-of-{following}", following, timedelta(seconds=LIFE), None, {})
+        life = timedelta(seconds=LIFE) if provider.states_life else None
+        return TokenAnswer(f"at-of-{following}", following, life, None, {})
 
 
 class ModelEndpoint:

@@ -41,8 +41,11 @@ KINDS = (
     "error_before",
     "reconnect",
     "outage",
+    "challenge",
+    "challenge_pause",
+    "unstated",
 )
-PEACEFUL = frozenset({"none", "reconnect", "slow", "error_before"})
+PEACEFUL = frozenset({"none", "reconnect", "slow", "error_before", "challenge", "unstated"})
 """Faults that no process and no answer is lost to."""
 
 
@@ -111,6 +114,8 @@ class World:
         tasks.append(asyncio.create_task(self._misfortune(stale + self.rng.uniform(0, 1.2))))
         if self.fault in {"slow", "lost_answer", "half_closed", "error_after", "error_before"}:
             self.provider.fault = self.fault
+        self.provider.challenges = self.fault in {"challenge", "challenge_pause"}
+        self.provider.states_life = self.fault != "unstated"
         await asyncio.sleep(LIFE * 1.8 + self.rng.uniform(0, 5))
         self.done.set()
         await asyncio.sleep(60)
@@ -130,7 +135,8 @@ class World:
             try:
                 stored = await book.read(KEY)
                 assert stored is not None
-                assert stored.times.stale_at is not None
+                if stored.times.stale_at is None:
+                    continue  # its life is being asked for
                 if not rules.is_stale(stored, stored.read_at):
                     wait = max((stored.times.stale_at - stored.read_at).total_seconds() - 2.0, 0.0)
                 else:
@@ -150,7 +156,7 @@ class World:
             length = self.rng.uniform(1, 20)
             self.store.away_until = loop.time() + length
             self.store.started_at = loop.time() + length
-        elif self.fault in {"crash", "pause"}:
+        elif self.fault in {"crash", "pause", "challenge_pause"}:
             victim = self._busy_process()
             if self.fault == "crash":
                 victim.dead = True
