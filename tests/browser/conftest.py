@@ -1,5 +1,6 @@
 """Chromium once per worker; a window, watched, per test; an environment and an embedding application to try it with."""
 
+import os
 import re
 import shutil
 import uuid
@@ -35,6 +36,9 @@ expect.set_options(timeout=PATIENCE_MS)
 async def chromium() -> AsyncIterator[Browser]:
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert found is not None, "Chromium is missing: run `bash scripts/system.sh browser`, which says what to install"
+    node = shutil.which("node")
+    if node is not None:  # Playwright's own wants libraries that not every system has
+        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", node)
     async with async_playwright() as playwright:
         # Only pages of ours on loopback are shown: without its sandbox it runs as root and in containers, too.
         made = await playwright.chromium.launch(executable_path=found, args=FLAGS, chromium_sandbox=False)
