@@ -29,8 +29,8 @@ def tenants(world: World, count: int) -> list[Client]:
                 world.integration, "bench", credentials={"type": "OAUTH2", "client_id": "id", "client_secret": "secret"}
             )
             world.connect("c0", api)
-            deploy(world.platform, world.integration, environment=made["name"], key=key)
             found.append(api)
+    deploy(found, world.integration)
     return found
 
 
@@ -47,7 +47,7 @@ def run(size: Size) -> Iterator[Result]:
     """Warm, busy, evicted."""
     count = size.pick(2, 20, 20)
     idle = size.pick(2, 30, 30)
-    with open_world({"DRAGOMAN_RUNNER_IDLE_SECONDS": str(idle)}) as world:
+    with open_world({"DRAGOMAN_RUNNER_IDLE_SECONDS": str(idle), "DRAGOMAN_ACTION_SLOTS": "32"}) as world:
         [worker] = processes.workers(supervisor(world.platform))
         apis = tenants(world, count)
         for api in apis:

@@ -1,6 +1,7 @@
 """A platform with a vendor, an integration, a connection and functions, made through the API as a user does."""
 
 import itertools
+import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from benchmarks.load import get
 from benchmarks.rig import running_platform, supervisor, unique
 from benchmarks.upstream import Upstream, running_upstream
 from dragoman import Client
+from dragoman.bundling import bundle_project
 from dragoman_server.db.embedded import EmbeddedPostgres
 from tests.support.platform import RunningPlatform, poll_until
 
@@ -131,9 +133,6 @@ class World:
             connection_config={"url": self.upstream.url},
         )
 
-    def deploy(self) -> None:
-        deploy(self.platform, self.integration)
-
     def database_url(self, name: str = "dragoman") -> str:
         return EmbeddedPostgres.attach(self.platform.data_dir / "postgres", name)
 
@@ -154,14 +153,16 @@ class World:
         assert status["latestExecutionStatus"] == "SUCCESS", status
 
 
-def deploy(platform: RunningPlatform, integration: str, *, environment: str = "dev", key: str | None = None) -> None:
-    """Deploy FUNCTIONS over `integration` as `dragoman deploy` does; `key` is the environment's API key."""
+def deploy(apis: Sequence[Client], integration: str) -> None:
+    """Deploy FUNCTIONS over `integration` through each client, as `dragoman deploy` does."""
     with TemporaryDirectory(prefix="dgb-project-") as folder:
         functions = Path(folder) / "functions"
         functions.mkdir()
         (functions / "__init__.py").write_text("")
         (functions / "bench.py").write_text(FUNCTIONS.replace("INTEGRATION", integration))
-        platform.deploy(Path(folder), environment, key=key)
+        bundle = bundle_project(folder)
+    for api in apis:
+        api.functions.deploy(bundle.archive, json.dumps(bundle.manifest))
 
 
 @contextmanager
@@ -176,5 +177,5 @@ def open_world(
         )
         world.connect("c0")
         if functions:
-            world.deploy()
+            deploy([api], world.integration)
         yield world

@@ -1,5 +1,6 @@
 """`dragoman up`: owns the listening socket, the embedded Postgres and the worker processes; restarts what dies.
 
+SIGHUP replaces the worker processes one after the other: the new one takes connections before the old one leaves.
 No event loop, no thread, few imports: it must survive what it watches. Workers get their databases through a pipe, not
 through the environment.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from dragoman_server.assembly.layout import Databases
+from dragoman_server.assembly.layout import SIMULATOR_ROLE, Databases
 
 BACKLOG = 2048
 SPAWN_BACKOFF_SECONDS = 0.2
@@ -27,6 +28,10 @@ STEADY_SECONDS = 30.0
 AFTER_DRAIN_SECONDS = 40.0
 """What a worker may need besides draining its doors and then its tasks: interrupt runs, finish facts, save answers of
 token endpoints. Killed earlier it would lose a renewed grant."""
+
+
+READY_SECONDS = 60.0
+"""How long a worker may take to open its doors when it is to replace another."""
 
 
 class PostgresLike:
@@ -54,6 +59,40 @@ class Worker:
 
 
 @dataclass(slots=True)
+class Started:
+    """A worker process just started; `ready` is a pipe that says when its doors are open."""
+
+    process: "subprocess.Popen[bytes]"
+    ready: int
+    at: float = field(default_factory=time.monotonic)
+
+    def is_ready(self) -> bool:
+        try:
+            return os.read(self.ready, 1) == b"1"
+        except BlockingIOError:
+            return False
+
+
+@dataclass(slots=True)
+class Rolling:
+    """A rolling restart: who is still to be replaced, who comes, who leaves."""
+
+    left: list[Worker] = field(default_factory=list[Worker])
+    worker: Worker | None = None
+    coming: Started | None = None
+    leaving: "subprocess.Popen[bytes] | None" = None
+    leave_by: float = 0.0
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
 class Supervisor:
     """Runs until SIGTERM or SIGINT; `run` returns the exit code."""
 
@@ -65,6 +104,9 @@ class Supervisor:
     drain_seconds: float
     say: Callable[[str], None]
     _stopping: bool = False
+    _roll_wanted: bool = False
+    _rolling: Rolling | None = None
+    _terminal: bool = field(default_factory=_has_terminal)
     _wakeup: tuple[int, int] = field(default=(-1, -1))
 
     def run(self) -> int:
@@ -74,6 +116,7 @@ class Supervisor:
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         signal.signal(signal.SIGCHLD, lambda _n, _f: None)
         selector = selectors.DefaultSelector()
         selector.register(read, selectors.EVENT_READ)
@@ -90,6 +133,12 @@ class Supervisor:
     def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        if self._terminal and not _has_terminal():
+            self._stopping = True  # somebody closed the window it ran in
+        else:
+            self._roll_wanted = True
+
     def _turn(self) -> float:
         """Bring back whatever is down; return how long to wait for the next look in seconds."""
         if not self.postgres.alive():
@@ -105,35 +154,90 @@ class Supervisor:
                 worker.failures = 0 if lived > STEADY_SECONDS else worker.failures + 1
                 worker.next_start = now + min(SPAWN_BACKOFF_SECONDS * 2**worker.failures, SPAWN_BACKOFF_LIMIT_SECONDS)
                 self.say(f"worker {worker.name} ended with {code}: starting it again")
-            if worker.process is None and now >= worker.next_start:
-                self._spawn(worker)
+            expected = self._rolling is not None and self._rolling.worker is worker
+            if worker.process is None and now >= worker.next_start and not expected:
+                started = self._spawn(worker)
+                os.close(started.ready)
+                worker.process, worker.started_at = started.process, started.at
+        if self._roll_wanted and self._rolling is None:
+            self._roll_wanted = False
+            self._rolling = Rolling(left=[w for w in self.workers if SIMULATOR_ROLE not in w.roles])
+            self.say("replacing the worker processes")
+        if self._rolling is not None:
+            self._roll(self._rolling, now)
+            return 0.05
         return 0.25 if any(w.process is None for w in self.workers) else 1.0
 
-    def _spawn(self, worker: Worker) -> None:
+    def _roll(self, rolling: Rolling, now: float) -> None:
+        """Bring a rolling restart as far as it goes without waiting."""
+        if rolling.leaving is not None:
+            if rolling.leaving.poll() is None and now < rolling.leave_by:
+                return
+            if rolling.leaving.poll() is None:
+                rolling.leaving.kill()
+                rolling.leaving.wait()
+            rolling.leaving = rolling.worker = None
+        if rolling.coming is not None and rolling.worker is not None:
+            self._hand_over(rolling, rolling.worker, rolling.coming, now)
+        elif rolling.left:
+            rolling.worker = rolling.left.pop(0)
+            rolling.coming = self._spawn(rolling.worker)
+        else:
+            self._rolling = None
+            self.say("the worker processes are replaced")
+
+    def _hand_over(self, rolling: Rolling, worker: Worker, coming: Started, now: float) -> None:
+        if coming.is_ready():
+            os.close(coming.ready)
+            leaving, worker.process, worker.started_at, worker.failures = worker.process, coming.process, coming.at, 0
+            rolling.coming = None
+            if leaving is None:
+                rolling.worker = None
+            else:
+                leaving.send_signal(signal.SIGUSR1)
+                rolling.leaving, rolling.leave_by = leaving, now + self._patience
+        elif coming.process.poll() is not None or now > coming.at + READY_SECONDS:
+            coming.process.kill()
+            coming.process.wait()
+            os.close(coming.ready)
+            self._rolling = None
+            self.say(f"the new worker {worker.name} did not start: the old worker processes stay")
+
+    @property
+    def _patience(self) -> float:
+        return 2 * self.drain_seconds + AFTER_DRAIN_SECONDS
+
+    def _spawn(self, worker: Worker) -> Started:
         read, write = os.pipe()
+        ready, tell = os.pipe()
+        os.set_blocking(ready, False)
         own = {"roles": list(worker.roles), "name": worker.name, "databases": self.databases.as_dict()}
-        config = self.config | own
-        passed = [read]
+        config = self.config | own | {"ready_fd": tell}
+        passed = [read, tell]
         listener = worker.listener or self.listener
         if worker.listens and listener is not None:
             config["listen_fd"] = listener.fileno()
             passed.append(listener.fileno())
-        worker.process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "dragoman_server.assembly.worker", str(read)],
             pass_fds=passed,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         os.close(read)
+        os.close(tell)
         with suppress(BrokenPipeError), os.fdopen(write, "wb") as pipe:
             pipe.write(json.dumps(config).encode())
-        worker.started_at = time.monotonic()
+        return Started(process, ready)
 
     def _stop_everything(self) -> None:
-        running = [w.process for w in self.workers if w.process is not None and w.process.poll() is None]
+        every = [w.process for w in self.workers]
+        if self._rolling is not None:
+            every += [self._rolling.leaving, self._rolling.coming.process if self._rolling.coming else None]
+        running = [process for process in every if process is not None and process.poll() is None]
         for process in running:
             process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 2 * self.drain_seconds + AFTER_DRAIN_SECONDS
+        deadline = time.monotonic() + self._patience
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
