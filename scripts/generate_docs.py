@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from raised_codes import raised_codes
 
 import dragoman_server
 from dragoman.cli import main as console
@@ -59,15 +60,26 @@ def subclasses(kind: type[DragomanError]) -> set[type[DragomanError]]:
     return found | {inner for one in found for inner in subclasses(one)}
 
 
+def _first_line(kind: type[DragomanError]) -> str:
+    return next((line.strip() for line in (kind.__doc__ or "").splitlines() if line.strip()), "")
+
+
 def errors_page() -> str:
     for module in pkgutil.walk_packages(dragoman_server.__path__, "dragoman_server."):
         if ".guest" not in module.name and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     rows: dict[tuple[str, int], set[str]] = {}
     for kind in subclasses(DragomanError) | {DragomanError}:
-        text = next((line.strip() for line in (kind.__doc__ or "").splitlines() if line.strip()), "")
-        own = text if kind.__doc__ and kind.__doc__ != kind.__mro__[1].__doc__ else ""
+        own = _first_line(kind) if kind.__doc__ and kind.__doc__ != kind.__mro__[1].__doc__ else ""
         rows.setdefault((kind.code, kind.default_status), set()).add(f"{own} *({kind.reaction.value})*".strip())
+    for one in raised_codes():
+        own = rows.setdefault((one.code, one.status), set())
+        if not own or one.message:
+            words = one.message or (
+                _first_line(one.kind) if one.kind else "The provider refused, or could not be asked."
+            )
+            own.add(f"{words} *({(one.kind or DragomanError).reaction.value if one.kind else 'fix'})*".strip())
+    rows[("generic_error_support", 500)] = {"Unexpected; `payload` is the number it has in the server's log. *(retry)*"}
     lines = [
         "# Error codes",
         "",
