@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import type { Options } from './address';
 import { Api, ApiError } from './api';
+import { Boundary } from './Boundary';
 import { type Ui, UiContext, useUi } from './context';
 import { Flow } from './Flow';
 import { Warn } from './Icons';
@@ -78,22 +79,24 @@ export function App({ options, parent, language, words, nonce }: Props) {
     >
       <QueryClientProvider client={queries}>
         <UiContext.Provider value={ui}>
-          {closed ? null : token.state === 'missing' ? (
-            <NoToken onClose={closable ? close : undefined} />
-          ) : token.state === 'known' || options.preview ? (
-            <Flow
-              key={api === null ? 'sample' : 'session'}
-              api={api}
-              parentOrigin={parent.origin}
-              settings={settings}
-              onSettings={setOwn}
-              onClose={close}
-            />
-          ) : (
-            <Shell watermark={false} onClose={closable ? close : undefined}>
-              <Loading />
-            </Shell>
-          )}
+          <Boundary fallback={<Broken onClose={closable ? close : undefined} />}>
+            {closed ? null : token.state === 'missing' ? (
+              <NoToken onClose={closable ? close : undefined} />
+            ) : token.state === 'known' || options.preview ? (
+              <Flow
+                key={api === null ? 'sample' : 'session'}
+                api={api}
+                parentOrigin={parent.origin}
+                settings={settings}
+                onSettings={setOwn}
+                onClose={close}
+              />
+            ) : (
+              <Shell watermark={false} onClose={closable ? close : undefined}>
+                <Loading />
+              </Shell>
+            )}
+          </Boundary>
         </UiContext.Provider>
       </QueryClientProvider>
     </MantineProvider>
@@ -114,6 +117,17 @@ function NoToken({ onClose }: { onClose?: () => void }) {
     <Shell watermark={false} onClose={onClose}>
       <Message tone="bad" icon={<Warn size={28} />} title={words.noToken} testid="no-token">
         <p>{framed ? words.noTokenText : words.noTokenLink}</p>
+      </Message>
+    </Shell>
+  );
+}
+
+function Broken({ onClose }: { onClose?: () => void }) {
+  const { words } = useUi();
+  return (
+    <Shell watermark={false} onClose={onClose}>
+      <Message tone="bad" icon={<Warn size={28} />} title={words.errorTitle} testid="broken">
+        <p>{words.errorUnknown}</p>
       </Message>
     </Shell>
   );

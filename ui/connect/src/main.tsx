@@ -42,4 +42,6 @@ async function start(): Promise<void> {
   );
 }
 
-void start();
+start().catch(() => {
+  document.body.textContent = 'This page could not be loaded. Please load it again.';
+});

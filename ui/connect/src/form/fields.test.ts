@@ -60,6 +60,14 @@ test('the entry describes a usual field, and cannot make a secret public', () =>
   expect(form.fields[0]).toMatchObject({ title: 'Token', secret: true, required: true });
 });
 
+test('a field the entry describes is as optional as the entry says', () => {
+  const form = formOf(provider('BASIC', { credentials: { username: { title: 'API key' } } }));
+  expect(form.fields.map((f) => [f.name, f.required])).toEqual([
+    ['username', true],
+    ['password', false],
+  ]);
+});
+
 test('automated fields are not asked, hidden ones are sent with their default only', () => {
   const form = formOf(
     provider('BASIC', {

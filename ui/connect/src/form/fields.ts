@@ -118,10 +118,10 @@ function credentialSpecs(provider: Provider): FieldSpecs {
   return { ...Object.fromEntries(described), ...only(own, EXTRA[mode] ?? []) };
 }
 
-/** The entry's words over the usual ones; a field stays as secret and as optional as it usually is. */
+/** The entry's words over the usual ones; a field stays as secret as it usually is. */
 function merged(usual: FieldSpec, own: FieldSpec | undefined): FieldSpec {
   if (own === undefined) return usual;
-  return { ...usual, ...own, secret: usual.secret || own.secret, optional: usual.optional || own.optional };
+  return { example: usual.example, ...own, secret: usual.secret || own.secret };
 }
 
 function field(part: Part, name: string, spec: FieldSpec): FormField {

@@ -47,10 +47,10 @@ export function Connecting(props: Props) {
     <>
       {away && <Waiting phase={phase} name={name} attempt={attempt} />}
       <div hidden={away}>
-        <header className="about">
+        <div className="about">
           <Logo name={name} size={48} />
           {!away && <Heading>{reconnecting ? words.titleAgain(name) : words.titleFor(name)}</Heading>}
-        </header>
+        </div>
         <p className="lead">{lead(name)}</p>
         {docs !== null && (
           <p className="lead">
