@@ -102,6 +102,9 @@ async def test_an_action_that_calls_itself_is_stopped(database: Database, databa
 
     async def report(*_: object, **__: object) -> None: ...
 
+    async def holds(*_: object) -> bool:
+        return True
+
     engine.runner = ActionRunner(
         loader=Loader(
             environments=control.environments,
@@ -116,6 +119,7 @@ async def test_an_action_that_calls_itself_is_stopped(database: Database, databa
         logs=logs,
         limits=RunLimits(2**20, timedelta(hours=1), timedelta(minutes=1)),
         report=report,
+        holds=holds,
     )
 
     await actions.trigger(environment_id, "github", "c1", "again", None)

@@ -1,10 +1,10 @@
 """What every engine must do, written against the port alone. A test class per engine inherits `EngineConformance`."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -790,3 +790,49 @@ class EngineConformance:
         assert (ended.task_id, ended.output) == (task_id, b"1")
         assert (await engine.call(spec, SECOND)) == (task_id, ended)
         assert (await engine.call(task(connection="b"), NOWHERE))[1] is None
+
+    # -- who holds a task, and who ended it --------------------------------------------------------------------------
+
+    async def test_an_attempt_holds_its_task_until_it_ends_or_is_taken_back(self, world: World) -> None:
+        engine = world.engine
+        await world.pass_time(timedelta(seconds=10))
+        await engine.register("w", {"sync": 1})
+        await engine.submit([task(requeue_on_lost_lease=True)])
+        [first] = await engine.claim("w", {"sync": 1})
+        assert await engine.holds(first.id, 1)
+        assert not await engine.holds(first.id, 2)
+        await engine.unregister("w")
+        await world.turn()
+        assert not await engine.holds(first.id, 1)
+        [second] = await engine.claim("other", {"sync": 1})
+        assert not await engine.holds(first.id, 1)
+        assert await engine.holds(second.id, 2)
+        await engine.finish([done(second)])
+        assert not await engine.holds(second.id, 2)
+
+    async def test_what_is_ended_for_a_lost_worker_is_told_by_environment(self, world: World) -> None:
+        engine = world.engine
+        told: list[Mapping[int, Collection[UUID]]] = []
+
+        async def tell(ended: Mapping[int, Collection[UUID]]) -> None:
+            told.append(ended)
+
+        engine.tell_abandoned(tell)
+        await world.pass_time(timedelta(seconds=10))
+        await engine.register("w", {"sync": 9})
+        made = await engine.submit(
+            [
+                task(environment=7),
+                task(environment=8),
+                task(environment=8, requeue_on_lost_lease=True),
+                task(environment=9),
+            ]
+        )
+        claimed = await drain(engine, "w", {"sync": 9})
+        await engine.finish([done(t) for t in claimed if t.group.environment_id == 9])
+        assert told == []
+        await engine.unregister("w")
+        await world.turn()
+        assert told == [{7: [made[0].task_id], 8: [made[1].task_id]}]
+        await engine.cancel([made[2].task_id])
+        assert told[1:] == [{8: [made[2].task_id]}]

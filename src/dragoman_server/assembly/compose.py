@@ -284,6 +284,7 @@ async def _connect_parts(
         run_timeout=action_timeout,
     )
     report = ReportAction(database=database, connections=connections, runs=runs, engine=engine, logs=logs)
+    engine.tell_abandoned(report.hurry)
     deploy = Deploy(
         database=database,
         environments=environments,
@@ -326,7 +327,9 @@ async def _connect_parts(
         catalogue=catalogue,
         scripts=scripts,
     )
-    run_action = ActionRunner(loader=loader, host=host, calls=gate.for_run, logs=logs, limits=limits, report=report)
+    run_action = ActionRunner(
+        loader=loader, host=host, calls=gate.for_run, logs=logs, limits=limits, report=report, holds=engine.holds
+    )
     run_sync = SyncRunner(
         database=database,
         syncs=syncs,

@@ -122,7 +122,9 @@ class Actions:
         task_id = (await self._engine.submit([spec]))[0].task_id  # first: a full queue refuses it, and nothing is left
         async with self._database.transaction() as conn:
             now = await conn.now()
-            await outbox.put(conn, [backstop(call.environment_id, call.key, spec, not_before=now + LOOK_AGAIN)])
+            await outbox.put(
+                conn, [backstop(call.environment_id, task_id, call.key, spec, not_before=now + LOOK_AGAIN)]
+            )
         return task_id
 
     async def result(self, environment_id: EnvironmentId, action_id: UUID) -> bytes | None:
@@ -237,7 +239,7 @@ def output_of(ended: TaskResult) -> bytes | None:
             raise ActionFailedError(ended.error or {})
 
 
-def backstop(environment_id: EnvironmentId, key: str, spec: TaskSpec, *, not_before: Any) -> outbox.Fact:
+def backstop(environment_id: EnvironmentId, task_id: UUID, key: str, spec: TaskSpec, *, not_before: Any) -> outbox.Fact:
     """The fact that submits and reports an async action should the process that took it die."""
     body = {
         "v": 1,
@@ -248,7 +250,7 @@ def backstop(environment_id: EnvironmentId, key: str, spec: TaskSpec, *, not_bef
         "idempotent": spec.requeue_on_lost_lease,
         "key": key,
     }
-    return outbox.Fact(FACT, environment_id, key, body, not_before)
+    return outbox.Fact(FACT, environment_id, str(task_id), body, not_before)
 
 
 def spec_of(environment_id: EnvironmentId, body: Mapping[str, Any]) -> TaskSpec:

@@ -1,13 +1,14 @@
 """Tell how asynchronous actions ended, exactly once, also when whoever ran them died."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from dragoman_server import outbox
 from dragoman_server.control import Connections, Runs
 from dragoman_server.control.model import RunEnd, RunStart, RunState
 from dragoman_server.db import Database
-from dragoman_server.flows.actions import LOOK_AGAIN, finish_unrun, operation_of, spec_of
+from dragoman_server.flows.actions import FACT, LOOK_AGAIN, finish_unrun, operation_of, spec_of
 from dragoman_server.flows.notify import action_fact
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, OperationId, RunId
 from dragoman_server.logs import Logs
@@ -60,6 +61,12 @@ class ReportAction:
             await self._runs.finish(conn, RunEnd(run_id, environment_id, 1, state, error=error))
             if connection is not None:
                 await outbox.put(conn, [action_fact(connection, str(run_id))])
+
+    async def hurry(self, ended: Mapping[int, Collection[UUID]]) -> None:
+        """Tasks ended in their worker's place: look at once at those that are async actions."""
+        async with self._database.transaction() as conn:
+            for environment_id, task_ids in ended.items():
+                await outbox.hurry(conn, EnvironmentId(environment_id), FACT, [str(i) for i in task_ids])
 
     async def handle(self, facts: Sequence[StoredFact]) -> None:
         """Look whether the action has ended; submit it if it never was; look again later if it has not."""

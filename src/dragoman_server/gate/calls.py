@@ -16,7 +16,7 @@ from dragoman_server.jobs.model import RunTarget
 from dragoman_server.kit.errors import InvalidInputError
 from dragoman_server.kit.ids import ConnectionRowId
 from dragoman_server.proxy import Proxy, ProxyRequest, ProxyResponse, Target
-from dragoman_server.records import Fence, Records, StreamKey
+from dragoman_server.records import Fence, Records, StaleAttemptError, StreamKey
 from dragoman_server.runners.port import LogLine, ProxyAnswer, ProxyCall, SaveBatch, SaveCounts
 
 FENCE_SECONDS = 0.5
@@ -93,7 +93,8 @@ class RunCalls:
         self._variables = variables
         self._trigger_action = trigger_action
         self._models = tuple(cast("Mapping[str, Any]", target.prepared.function.manifest.get("models") or {}))
-        self._current_until = 0.0
+        first = not target.repeatable and target.fence is None
+        self._current_until = time.monotonic() + FENCE_SECONDS if first else 0.0
 
     # -- the provider ------------------------------------------------------------------------------------------------
 
@@ -227,11 +228,15 @@ class RunCalls:
 
     async def _ensure_current(self) -> None:
         """Refuse what an older attempt asks; a process that slept past its lease asks the database anew."""
-        fence = self._target.fence
-        if fence is None or time.monotonic() < self._current_until:
+        asked_at = time.monotonic()
+        if asked_at < self._current_until:
             return
-        await through_outage(lambda: self._records.ensure_current(self._environment_id, fence))
-        self._current_until = time.monotonic() + FENCE_SECONDS
+        fence, still_held = self._target.fence, self._target.still_held
+        if fence is not None:
+            await through_outage(lambda: self._records.ensure_current(self._environment_id, fence))
+        elif still_held is not None and not await through_outage(still_held):
+            raise StaleAttemptError
+        self._current_until = asked_at + FENCE_SECONDS
 
     def _declared(self, model: str) -> None:
         if model not in self._models:

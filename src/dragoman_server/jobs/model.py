@@ -1,5 +1,6 @@
 """The nouns of a run under way."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,6 +28,9 @@ class Prepared:
         return self.environment.id
 
 
+StillHeld = Callable[[], Awaitable[bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class RunTarget:
     """Whom a run acts for: what the gate needs to answer its calls. `fence` None: the run saves nothing (an action)."""
@@ -36,5 +40,9 @@ class RunTarget:
     operation: Operation
     variant: str = "base"
     fence: Fence | None = None
+    still_held: StillHeld | None = None
+    """Asked where there is no fence: whether this attempt still has its task."""
+    repeatable: bool = False
+    """Whether there may be another attempt: then it is asked before the first call, else from half a second on."""
     depth: int = 0
     """How many actions called each other to get here."""

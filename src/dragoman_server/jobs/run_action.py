@@ -1,8 +1,9 @@
 """Run one action: load, run in the sandbox, tell how it ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, assert_never
+from uuid import UUID
 
 from dragoman_server.control.model import RunState
 from dragoman_server.control.tasks import ActionPayload, environment_of, read_action
@@ -47,6 +48,7 @@ class ActionRunner:
         logs: Logs,
         limits: RunLimits,
         report: ReportAction,
+        holds: Callable[[UUID, int], Awaitable[bool]],
     ) -> None:
         self._loader = loader
         self._host = host
@@ -54,6 +56,7 @@ class ActionRunner:
         self._logs = logs
         self._limits = limits
         self._report = report
+        self._holds = holds
 
     async def __call__(self, task: engine.ClaimedTask) -> engine.Outcome:
         payload = read_action(task.payload)
@@ -103,7 +106,14 @@ class ActionRunner:
             input=payload.input.encode() if payload.input is not None else None,
             limits=self._limits.of(prepared.function),
         )
-        target = RunTarget(prepared, task.id, operation, depth=payload.depth)
+        target = RunTarget(
+            prepared,
+            task.id,
+            operation,
+            depth=payload.depth,
+            still_held=lambda: self._holds(task.id, task.attempt),
+            repeatable=payload.idempotent or payload.max_attempts > 1,
+        )
         outcome = await self._host.run(spec, self._calls(target))
         match outcome:
             case Succeeded(output=output):

@@ -69,7 +69,7 @@ class Reaper:
         database: Database,
         *,
         lease: timedelta,
-        on_ended: Callable[[Collection[UUID]], None],
+        on_ended: Callable[[Collection[UUID]], Awaitable[None]],
         on_ready: Callable[[Collection[str]], None],
     ) -> None:
         self._database = database
@@ -88,17 +88,17 @@ class Reaper:
                 return None
             rows = await conn.fetch(_store.REAP, self._lease, GRACE, BATCH)
         states = [(row["task"], TaskState(row["state"]), row["queue"]) for row in rows]
-        self._on_ended([task for task, state, _ in states if is_final(state)])
         self._on_ready({queue for _, state, queue in states if state is TaskState.CREATED})
+        await self._on_ended([task for task, state, _ in states if is_final(state)])
         if states:
             log.warning("tasks_taken_back", count=len(states), states=sorted({str(s) for _, s, _ in states}))
         return 0.0 if len(rows) >= BATCH else None
 
 
-async def expire_once(database: Database, *, on_ended: Callable[[Collection[UUID]], None]) -> float | None:
+async def expire_once(database: Database, *, on_ended: Callable[[Collection[UUID]], Awaitable[None]]) -> float | None:
     """End queued tasks that were not started in time."""
     rows = await database.fetch(_store.EXPIRE, BATCH)
-    on_ended([row["task"] for row in rows])
+    await on_ended([row["task"] for row in rows])
     return 0.0 if len(rows) >= BATCH else None
 
 

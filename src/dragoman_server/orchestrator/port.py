@@ -4,7 +4,7 @@ The port never takes a connection: the engine's database is its own. Whoever mus
 as a fact writes an outbox row, and the relay submits it with an idempotency key.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -34,6 +34,10 @@ class Reservation(Protocol):
 
 Seat = Callable[[Collection[str]], Reservation | None]
 """Reserves what a worker has free in these lanes; None when that is nothing."""
+
+
+Abandoned = Callable[[Mapping[int, Collection[UUID]]], Awaitable[None]]
+"""Is told of ended tasks by environment."""
 
 
 class Engine(Protocol):
@@ -118,8 +122,19 @@ class Engine(Protocol):
         """Prolong the worker's lease; return its tasks that must stop: cancelled ones and ones it no longer owns."""
         ...
 
+    async def holds(self, task_id: UUID, attempt: int) -> bool:
+        """Say whether this attempt still has the task: nobody ended it, took it back or gave it out again."""
+        ...
+
     async def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         """Record how attempts ended. False means fenced: the task is no longer at that attempt."""
+        ...
+
+    def tell_abandoned(self, tell: Abandoned) -> None:
+        """Call `tell` with the tasks that loops or calls of this process ended in their worker's place.
+
+        Only a hint: the process may end before it.
+        """
         ...
 
     async def set_cap(self, queue: str, group: GroupKey, max_running: int | None, *, environment_wide: bool) -> None:

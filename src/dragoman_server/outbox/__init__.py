@@ -8,7 +8,7 @@ idempotent by the fact's key. Stores `outbox.facts`: what is waiting, and what w
 from dragoman_server.outbox.hints import CHANNEL, Nudger
 from dragoman_server.outbox.model import Fact, FactsFailedError, NotYetError, ParkedFact, StoredFact
 from dragoman_server.outbox.relay import Handler, Relay
-from dragoman_server.outbox.service import backlog, forget_environment, parked, put, release
+from dragoman_server.outbox.service import backlog, forget_environment, hurry, parked, put, release
 
 __all__ = [
     "CHANNEL",
@@ -22,6 +22,7 @@ __all__ = [
     "StoredFact",
     "backlog",
     "forget_environment",
+    "hurry",
     "parked",
     "put",
     "release",

@@ -20,6 +20,7 @@ PARKED = read_sql(_PACKAGE, "parked")
 RELEASE = read_sql(_PACKAGE, "release")
 BACKLOG = read_sql(_PACKAGE, "backlog")
 FORGET_ENVIRONMENT = read_sql(_PACKAGE, "forget_environment")
+HURRY = read_sql(_PACKAGE, "hurry")
 NOTIFY = read_sql(_PACKAGE, "notify")
 
 
@@ -43,6 +44,10 @@ async def put(conn: Conn, facts: Sequence[Fact]) -> None:
         [encode_json(fact.body) for fact in facts],
         [fact.not_before for fact in facts],
     )
+
+
+async def hurry(conn: Conn, environment_id: EnvironmentId, kind: str, keys: Sequence[str]) -> None:
+    await conn.execute(HURRY, environment_id, kind, list(keys))
 
 
 async def due_kinds(conn: Conn, kinds: Sequence[str]) -> list[str]:

@@ -19,6 +19,11 @@ async def put(conn: Conn, facts: Sequence[Fact]) -> None:
         await _store.put(conn, list(unique.values()))
 
 
+async def hurry(conn: Conn, environment_id: EnvironmentId, kind: str, keys: Sequence[str]) -> None:
+    """Make these facts due now, if they wait for a later time."""
+    await _store.hurry(conn, environment_id, kind, keys)
+
+
 async def parked(conn: Conn, environment_id: EnvironmentId, limit: int = 100) -> list[ParkedFact]:
     """Return the facts of an environment that failed too often, the newest first."""
     return await _store.parked(conn, environment_id, limit)

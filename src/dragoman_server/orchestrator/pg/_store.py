@@ -36,10 +36,12 @@ CLAIM = read_sql(_PART, "claim")
 COUNT_BACKLOGS = read_sql(_PART, "count_backlogs")
 DELETE_SCHEDULES = read_sql(_PART, "delete_schedules")
 DROP_PARTITIONS = read_sql(_PART, "drop_partitions")
+ENDED_FOR = read_sql(_PART, "ended_for")
 EXPIRE = read_sql(_PART, "expire")
 FINISH = read_sql(_PART, "finish")
 FINISHED_BEFORE = read_sql(_PART, "finished_before")
 FORGET_WORKERS = read_sql(_PART, "forget_workers")
+HOLDS = read_sql(_PART, "holds")
 KNOWN_KEYS = read_sql(_PART, "known_keys")
 LIFT_CAP = read_sql(_PART, "lift_cap")
 LOCK_BACKLOGS = read_sql(_PART, "lock_backlogs")
@@ -319,6 +321,11 @@ async def results(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, TaskResult]:
         )
         for row in rows
     }
+
+
+async def ended_for(conn: Conn, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The environments of tasks that ended."""
+    return {row["id"]: row["environment_id"] for row in await conn.fetch(ENDED_FOR, ids, oldest(ids))}
 
 
 async def beat(conn: Conn, worker: str, slots: Mapping[str, int]) -> dict[UUID, tuple[int, bool]]:

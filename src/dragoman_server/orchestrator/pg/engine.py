@@ -15,6 +15,7 @@ from dragoman_server.kit.batching import Batcher
 from dragoman_server.kit.clock import Clock, SystemClock
 from dragoman_server.kit.ids import uuid7
 from dragoman_server.kit.loops import Loop, Service
+from dragoman_server.kit.telemetry import get_logger
 from dragoman_server.orchestrator.loops import Housekeeper, Reaper, Ticker, Vacuum, expire_once, steady
 from dragoman_server.orchestrator.model import (
     INTERACTIVE_SUFFIX,
@@ -38,11 +39,12 @@ from dragoman_server.orchestrator.pg._finishing import Finisher
 from dragoman_server.orchestrator.pg._store import Queued
 from dragoman_server.orchestrator.pg._submitting import Submitter, check_schedule, queued
 from dragoman_server.orchestrator.pg.hints import DONE, WORK, Announcer, Waiters, WorkBell
-from dragoman_server.orchestrator.port import Reservation, Seat
+from dragoman_server.orchestrator.port import Abandoned, Reservation, Seat
 
 LEASE = timedelta(seconds=6)
 BEAT_SECONDS = 2.0
 POLL_SECONDS = 1.0
+log = get_logger("orchestrator")
 _TICK = "!tick"
 _STOP = "!stop"
 
@@ -95,6 +97,7 @@ class PgEngine:
 
         self._vacuum = Vacuum(database)
         self._seats: dict[str, Seat] = {}
+        self._abandoned: Abandoned | None = None
         self._claimer = Claimer(database, bell=self._bell, limits=self._limits_of, lease=lease, clock=self._clock)
         self._submitter = Submitter(database, claimer=self._claimer, seats=self._reserve, on_queued=self._ring)
         self._finisher = Finisher(
@@ -108,7 +111,7 @@ class PgEngine:
         self._poll = Loop("results", steady(self._poll_results), POLL_SECONDS)
         self._tick_loop = Loop("tick", steady(self._ticker.once), 1.0)
         self._vacuum_loop = Loop("vacuum", self._vacuum.once, 3600.0)
-        self._reaper = Reaper(database, lease=lease, on_ended=self._say_done, on_ready=self._ring)
+        self._reaper = Reaper(database, lease=lease, on_ended=self._end_of_others, on_ready=self._ring)
         self._housekeeper = Housekeeper(database, keep_days=keep_days)
         self._listener = Listener(
             listen_url, {WORK: self._hear_work, DONE: self._hear_done}, on_connect=self._on_listening
@@ -244,7 +247,7 @@ class PgEngine:
 
     async def cancel(self, task_ids: Collection[UUID] = (), *, lock_keys: Collection[str] = ()) -> int:
         rows = await self._database.fetch(_store.CANCEL, list(task_ids), list(lock_keys))
-        self._say_done([row["task"] for row in rows if row["ended"]])
+        await self._end_of_others([row["task"] for row in rows if row["ended"]])
         if not all(row["ended"] for row in rows):
             self._stop_hint()
             self._announcer.say(WORK, [_STOP])
@@ -294,6 +297,9 @@ class PgEngine:
             return
         self._strangers[worker] = strangers - again
         await self.finish([Finish(i, n, Interrupted("The claim's answer was lost.")) for i, n in again])
+
+    async def holds(self, task_id: UUID, attempt: int) -> bool:
+        return bool(await self._database.fetchval(_store.HOLDS, task_id, attempt))
 
     async def finish(self, finishes: Sequence[Finish]) -> list[bool]:
         answers = await self._finishes(list(finishes)) if finishes else []
@@ -354,6 +360,24 @@ class PgEngine:
             self._poll.wake()
         self._announcer.say(DONE, [i.hex for i in ids])
 
+    def tell_abandoned(self, tell: Abandoned) -> None:
+        self._abandoned = tell
+
+    async def _end_of_others(self, ids: Collection[UUID]) -> None:
+        """Tasks ended that no worker reports."""
+        self._say_done(ids)
+        if not ids or self._abandoned is None:
+            return
+        try:
+            async with self._database.connection() as conn:
+                whose = await _store.ended_for(conn, list(ids))
+            found: dict[int, list[UUID]] = {}
+            for task_id, environment_id in whose.items():
+                found.setdefault(environment_id, []).append(task_id)
+            await self._abandoned(found)
+        except Exception as error:  # a hint: whoever must know of an end looks for himself, later
+            log.warning("end_not_told", error=type(error).__name__)
+
     def _on_ended(self, results: Sequence[TaskResult], announced: Collection[UUID]) -> None:
         here = {result.task_id for result in results if self._waiters.resolve(result)}
         self._announcer.say(DONE, [i.hex for i in announced if i not in here])
@@ -376,4 +400,4 @@ class PgEngine:
         return [found.get(i) for i in ids]
 
     async def _expire(self) -> float | None:
-        return await expire_once(self._database, on_ended=self._say_done)
+        return await expire_once(self._database, on_ended=self._end_of_others)
