@@ -1,0 +1,298 @@
+"""A code typed in on another device (RFC 8628), against a server that says what a test wants it to say next."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from aiohttp import web
+
+from dragoman_server.connect import _device_store
+from dragoman_server.connect.device import FACT
+from dragoman_server.kit.ids import OperationId
+from dragoman_server.outbox import Relay
+from tests.conftest import MoveClock
+from tests.connect.browsing import api_key, browser
+from tests.connect.world import World, process
+from tests.connect.world import world as make_world
+
+DEVICE_CODE = "the-device-code-0123456789"
+ENTRY = """
+display_name: Television
+docs: https://tv.example/docs
+categories: [video]
+auth_mode: OAUTH2
+device_authorization_url: {base}/device
+device_authorization_params: {{ audience: api }}
+token_url: {base}/token
+proxy: {{ base_url: '{base}/api' }}
+"""
+TOKEN = {"access_token": "an-access-token-1", "refresh_token": "a-refresh-token-1", "expires_in": 3600}
+PENDING = (400, {"error": "authorization_pending"})
+
+
+@dataclass
+class Server:
+    """`says`: the token endpoint's next answers, the last one again and again."""
+
+    base: str = ""
+    says: list[tuple[int, Any]] = field(default_factory=lambda: [PENDING])
+    gives: dict[str, Any] = field(
+        default_factory=lambda: {
+            "device_code": DEVICE_CODE,
+            "user_code": "WDJB-MJHT",
+            "verification_uri": "https://tv.example/activate",
+            "verification_uri_complete": "https://tv.example/activate?user_code=WDJB-MJHT",
+            "expires_in": 600,
+            "interval": 5,
+        }
+    )
+    forms: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def device(self, request: web.Request) -> web.Response:
+        self.forms.append({k: str(v) for k, v in (await request.post()).items()})
+        return web.json_response(self.gives, status=400 if "error" in self.gives else 200)
+
+    async def token(self, request: web.Request) -> web.Response:
+        self.forms.append({k: str(v) for k, v in (await request.post()).items()})
+        self.asked.set()
+        await self.hold.wait()
+        status, body = self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        return web.json_response(body, status=status)
+
+    @property
+    def polls(self) -> int:
+        return sum("device_code" in form for form in self.forms)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncGenerator[Server]:
+    made = Server()
+    made.hold.set()
+    app = web.Application()
+    app.router.add_post("/device", made.device)
+    app.router.add_post("/token", made.token)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    (tmp_path / "providers").mkdir()
+    (tmp_path / "providers" / "tv.yaml").write_text(ENTRY.format(base=made.base), "utf-8")
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def tv(database_url: str, tmp_path: Path, server: Server) -> AsyncGenerator[World]:
+    async with make_world(database_url, tmp_path) as world:
+        app = {"type": "OAUTH2", "client_id": "tv-client", "scopes": "read,write"}
+        await world.one.integrations.create(world.environment.id, "tv", "tv", credentials=app)
+        yield world
+
+
+@dataclass
+class CodePage:
+    """The page that shows the code."""
+
+    client: httpx.AsyncClient
+    headers: dict[str, str]
+
+    async def begin(self, **query: str) -> httpx.Response:
+        return await self.client.post("/oauth/device/tv", headers=self.headers, params=query)
+
+    async def look(self, id_: str) -> dict[str, Any]:
+        return (await self.client.get(f"/oauth/device/{id_}", headers=self.headers)).json()["data"]
+
+
+@pytest.fixture
+async def page(tv: World) -> AsyncGenerator[CodePage]:
+    async with browser(tv) as client:
+        _, token = await tv.session(tags={"team": "red"})
+        yield CodePage(client, {"authorization": f"Bearer {token.reveal()}"})
+
+
+async def poll(world: World, id_: str) -> float | None:
+    wait = await world.one.parts.devices.poll(world.environment.id, UUID(id_))
+    return None if wait is None else wait.total_seconds()
+
+
+async def test_the_person_sees_the_code_and_never_the_device_code(tv: World, server: Server, page: CodePage) -> None:
+    response = await page.begin()
+
+    shown = response.json()["data"]
+    assert response.status_code == 201
+    assert {k: v for k, v in shown.items() if k != "id"} == {
+        k: v for k, v in server.gives.items() if k != "device_code"
+    }
+    assert server.forms[0] == {"client_id": "tv-client", "scope": "read write", "audience": "api"}
+    assert (await page.look(shown["id"]))["status"] == "pending"
+    async with tv.one.database.connection() as conn:
+        row = await _device_store.claim(conn, tv.environment.id, UUID(shown["id"]), timedelta(seconds=1))
+    assert row is not None
+    assert DEVICE_CODE.encode() not in row.sealed
+
+
+async def test_pending_waits_and_slow_down_waits_longer_from_then_on(tv: World, server: Server, page: CodePage) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [PENDING, (400, {"error": "slow_down"}), PENDING]
+
+    waits = [await poll(tv, id_) for _ in range(3)]
+
+    assert waits == [5, 10, 10]
+
+
+async def test_a_server_that_fails_is_asked_less_often(tv: World, server: Server, page: CodePage) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [(503, {"error": "server_error"}), (200, TOKEN)]
+
+    waits = [await poll(tv, id_) for _ in range(2)]
+
+    assert waits == [10, None]
+    assert (await page.look(id_))["status"] == "connected"
+
+
+async def test_the_relay_asks_until_it_ends_and_tells_the_socket(
+    tv: World, server: Server, page: CodePage, move_clock: MoveClock
+) -> None:
+    id_ = (await page.begin(ws_client_id="socket-1")).json()["data"]["id"]
+    server.says = [(200, TOKEN)]
+    relay = Relay(database=tv.one.database, handlers={FACT: tv.one.parts.devices.handle})
+
+    await relay.once()
+    too_early = server.polls
+    await move_clock(tv.url, timedelta(seconds=6))
+    await relay.once()
+
+    assert too_early == 0
+    standing = await page.look(id_)
+    assert standing["status"] == "connected"
+    assert standing["connection_id"] == tv.told.connected[0].connection.connection_id
+    assert [(o.ok, o.ws_client_id) for o in tv.told.outcomes] == [(True, "socket-1")]
+
+
+@pytest.mark.parametrize("error", ["access_denied", "expired_token", "invalid_grant", "something_else"])
+async def test_every_refusal_ends_it_with_one_message_and_stores_nothing(
+    tv: World, server: Server, page: CodePage, error: str
+) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [(400, {"error": error, "error_description": "secret words of the vendor"})]
+
+    assert await poll(tv, id_) is None
+    assert await poll(tv, id_) is None
+
+    standing = await page.look(id_)
+    known = error if error in {"access_denied", "expired_token"} else "token_err"
+    assert standing["error"]["code"] == known
+    assert "secret words" not in standing["error"]["message"]
+    assert server.polls == 1
+    assert [f.error_type for f in tv.told.failed] == [known]
+
+
+async def test_two_pollers_ask_once(
+    tv: World, server: Server, page: CodePage, database_url: str, tmp_path: Path
+) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [(200, TOKEN)]
+    server.hold.clear()
+    async with process(database_url, tmp_path, tv.told) as other:
+        first = asyncio.create_task(poll(tv, id_))
+        await server.asked.wait()
+
+        second = await other.parts.devices.poll(tv.environment.id, UUID(id_))
+        server.hold.set()
+
+        assert await first is None
+    assert second is not None
+    assert server.polls == 1
+    assert len(tv.told.connected) == 1
+
+
+async def test_another_process_goes_on_after_a_restart(
+    tv: World, server: Server, page: CodePage, database_url: str, tmp_path: Path
+) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    await poll(tv, id_)
+    server.says = [(200, TOKEN)]
+    async with process(database_url, tmp_path, tv.told) as other:
+        assert await other.parts.devices.poll(tv.environment.id, UUID(id_)) is None
+
+    assert (await page.look(id_))["status"] == "connected"
+
+
+async def test_only_the_session_that_began_it_may_look(tv: World, page: CodePage) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    _, token = await tv.session(tags={"team": "blue"})
+
+    other = await page.client.get(f"/oauth/device/{id_}", headers={"authorization": f"Bearer {token.reveal()}"})
+    key = await page.client.get(f"/oauth/device/{id_}", headers=await api_key(tv))
+    wrong = await page.client.get("/oauth/device/not-an-id", headers=page.headers)
+
+    assert (other.status_code, key.status_code, wrong.status_code) == (404, 403, 400)
+
+
+@pytest.mark.parametrize(
+    "gives",
+    [
+        {"error": "invalid_client"},
+        {},
+        {"device_code": "d", "user_code": "u", "verification_uri": "javascript:alert(1)"},
+        {"device_code": "d", "user_code": "u" * 200, "verification_uri": "https://tv.example"},
+        {"device_code": "d", "verification_uri": "https://tv.example"},
+    ],
+)
+async def test_an_answer_that_is_no_code_is_refused_in_the_envelope(
+    server: Server, page: CodePage, gives: dict[str, Any]
+) -> None:
+    server.gives = gives
+
+    response = await page.begin()
+
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "device_authorization_err"
+
+
+async def test_a_provider_without_device_codes_says_so_and_one_without_a_browser_too(tv: World, page: CodePage) -> None:
+    await tv.integration()
+
+    device = await page.client.post("/oauth/device/acme", headers=page.headers)
+    consent = await page.client.get("/oauth/connect/tv", headers=page.headers)
+
+    assert device.json()["error"]["code"] == "invalid_auth_mode"
+    assert "POST /oauth/device/tv" in consent.text
+
+
+async def test_the_log_tells_the_story_without_its_secrets(tv: World, server: Server, page: CodePage) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [(200, TOKEN)]
+    await poll(tv, id_)
+
+    operation = tv.told.connected[0].operation_id
+    logs = tv.one.logs
+    await logs.flush()
+    shown = repr([await logs.operation(tv.environment.id, OperationId(operation))])
+    told = shown + repr((await logs.messages(tv.environment.id, OperationId(operation))).items)
+
+    assert "/device" in told
+    assert "/token" in told
+    assert "The connection is authorized." in told
+    assert not [s for s in (DEVICE_CODE, TOKEN["access_token"], TOKEN["refresh_token"]) if str(s) in told]
+
+
+async def test_a_code_nobody_used_in_time_expires(
+    tv: World, server: Server, page: CodePage, move_clock: MoveClock
+) -> None:
+    server.gives["expires_in"] = 300
+    id_ = (await page.begin()).json()["data"]["id"]
+
+    await move_clock(tv.url, timedelta(seconds=301))
+
+    assert await poll(tv, id_) is None
+    assert (await page.look(id_))["error"]["code"] == "expired_token"
+    assert server.polls == 0
