@@ -77,3 +77,18 @@ async def test_consent_in_the_providers_own_window_connects_an_account(
     [told] = [event["payload"] for event in await events(page) if event["type"] == "connect"]
     assert told["connectionId"] == connection["connection_id"]
     assert session["token"] not in platform.output()
+
+
+async def test_an_application_that_may_not_embed_it_sees_nothing_of_the_session(
+    page: Page, shop: Shop, embedder: str
+) -> None:
+    session = shop.session(shop.integrate("keyed", "tp-key", display_name="Private name"))
+    shop.api.environment.set_connect_ui(allowed_embedding_origins=["https://app.example.com"])
+
+    frame = await embed(page, embedder, shop, session["token"])
+    await expect(frame.get_by_test_id("not-embeddable")).to_be_visible()
+    await expect(frame.get_by_text("Private name")).to_have_count(0)
+
+    shop.api.environment.set_connect_ui(allowed_embedding_origins=[embedder])
+    frame = await embed(page, embedder, shop, session["token"])
+    await expect(frame.get_by_role("textbox", name="API key")).to_be_visible()
