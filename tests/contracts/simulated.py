@@ -66,6 +66,7 @@ class Simulation:
     account: Account
     environment: Environment
     relay: Relay
+    origin: str
     world: RecordingWorld = field(init=False)
 
     def play(self, name: str) -> Provider:
@@ -74,16 +75,21 @@ class Simulation:
         self.app.world = self.world = RecordingWorld(provider)
         return provider
 
-    async def integration(self, provider: Provider, credentials: Mapping[str, Any] | None = None) -> Integration:
+    async def integration(
+        self, provider: Provider, credentials: Mapping[str, Any] | None = None, **more: Any
+    ) -> Integration:
         return await self.integrations.create(
             self.environment.id,
             provider.name,
             provider.name,
             credentials=None if credentials is None else {**credentials},
+            **more,
         )
 
-    async def session(self, integration: Integration) -> Any:
-        options = SessionOptions(allowed_integrations=[integration.unique_key])
+    async def session(self, integration: Integration, preset: Mapping[str, Any] | None = None) -> Any:
+        key = integration.unique_key
+        defaults = {} if preset is None else {key: {"connection_config": dict(preset)}}
+        options = SessionOptions(allowed_integrations=[key], integrations_config_defaults=defaults)
         session, _ = await self.parts.connect.create_session(self.environment.id, self.account.id, options)
         return session
 
@@ -138,7 +144,7 @@ async def simulation(url: str, folder: Path, catalogue: Catalogue) -> AsyncGener
         try:
             relay = Relay(database=database, handlers={"revoke": parts.revoking.handle}, listen_url=url)
             yield Simulation(
-                app, egress, parts, proxy, integrations, connections, catalogue, account, environment, relay
+                app, egress, parts, proxy, integrations, connections, catalogue, account, environment, relay, origin
             )
         finally:
             await parts.refresher.stop(grace=1.0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from dragoman_server.providers.model import AuthMode, Provider
-from dragoman_server.simulator import oauth1
+from dragoman_server.simulator import aws, oauth1, signatures
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.places import Place
 from dragoman_server.simulator.reading import carries_credential, names_in, put, values_in
@@ -24,20 +24,29 @@ _PAGE = "simulated_page"
 _LARGEST_PAGE = 1000
 _SMALL_PAGE = 2
 _NEGOTIATED = frozenset({"accept", "user-agent", "content-type", "accept-encoding", "accept-language"})
-_BEARER = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.TWO_STEP, AuthMode.MCP_OAUTH2, AuthMode.JWT})
+_BEARER = frozenset(
+    {
+        AuthMode.OAUTH2,
+        AuthMode.OAUTH2_CC,
+        AuthMode.TWO_STEP,
+        AuthMode.MCP_OAUTH2,
+        AuthMode.MCP_OAUTH2_GENERIC,
+        AuthMode.JWT,
+        AuthMode.APP,
+        AuthMode.CUSTOM,
+    }
+)
 _TOKENS = _BEARER - {AuthMode.JWT} | {AuthMode.BILL, AuthMode.OAUTH1}
 """Modes whose tokens are ours to know."""
-_PLAYED = _BEARER | _TOKENS | {AuthMode.API_KEY, AuthMode.BASIC, AuthMode.NONE, AuthMode.SIGNATURE, AuthMode.TBA}
 _ISSUED = frozenset({"accessToken", "token", "credentials.token", "credentials.access_token", "credentials.session_id"})
-_WSSE = re.compile(r'UsernameToken Username="([^"]+)", PasswordDigest="[^"]+", Nonce="[^"]+", Created="[^"]+"')
+_WSSE = re.compile(r'UsernameToken Username="([^"]+)", PasswordDigest="([^"]+)", Nonce="([^"]+)", Created="([^"]+)"')
+_BASIC = frozenset({AuthMode.BASIC, AuthMode.INSTALL_PLUGIN})
 _SIGNED = frozenset({AuthMode.OAUTH1, AuthMode.TBA})
 
 
 def answer(world: "World", place: Place, request: Received) -> Answer:
     """Answer a call; raise RefusedError where the credential or a header of the entry is not as it should be."""
     provider = place.provider
-    if provider.auth_mode not in _PLAYED:
-        raise RefusedError(501, "unsupported", f"{provider.auth_mode.value} is not simulated yet.")
     credential = _check_credential(world, provider, request)
     _check_headers(provider, request)
     if request.query.get(CONTROL) == "rate-limit":
@@ -54,6 +63,8 @@ def answer(world: "World", place: Place, request: Received) -> Answer:
 def _check_credential(world: "World", provider: Provider, request: Received) -> str:
     """Return what stands for the caller; raise RefusedError (401) when any of its places is empty or wrong."""
     hints = provider.proxy
+    if provider.auth_mode is AuthMode.AWS_SIGV4:
+        return aws.check_call(world, provider, request)
     places = [(t, request.headers.get(name)) for name, t in hints.headers.items() if carries_credential(t)]
     places += [(t, request.query.get(name)) for name, t in hints.query.items() if carries_credential(t)]
     if not places and "authorization" not in hints.headers:
@@ -71,7 +82,7 @@ def _check_credential(world: "World", provider: Provider, request: Received) -> 
         found |= values
     for name, value in found.items():
         _check_value(world, provider, name, value)
-    if provider.auth_mode is AuthMode.BASIC and not any(found.values()):
+    if provider.auth_mode in _BASIC and not any(found.values()):
         raise RefusedError(401, "unauthorized", "Neither a user name nor a password was given.")
     return "|".join(found.values())
 
@@ -79,7 +90,7 @@ def _check_credential(world: "World", provider: Provider, request: Received) -> 
 def _usual(mode: AuthMode) -> str | None:
     if mode in _BEARER:
         return "Bearer ${accessToken}"
-    return "Basic ${base64(${username}:${password})}" if mode is AuthMode.BASIC else None
+    return "Basic ${base64(${username}:${password})}" if mode in _BASIC else None
 
 
 def _check_value(world: "World", provider: Provider, name: str, value: str) -> None:
@@ -96,28 +107,35 @@ def _check_value(world: "World", provider: Provider, name: str, value: str) -> N
     if provider.auth_mode is AuthMode.SIGNATURE:
         wsse = _WSSE.fullmatch(value)
         value = wsse[1] if wsse else ""
+        password = signatures.known(world, value)
+        if wsse and password is not None:
+            style = cast("Mapping[str, Any]", provider.get("signature") or {}).get("digest")
+            _, digest, nonce, created = wsse.groups()
+            signatures.check_wsse(
+                digest=digest, nonce=nonce, created=created, password=password, hexadecimal=style == "hex"
+            )
     blank = root in {"username", "password"}
     if value.startswith(PREFIX) or (world.is_wrong(value) and not (blank and not value)):
         raise RefusedError(401, "unauthorized", f"{provider.display_name} does not know this credential.")
 
 
 def _check_signed(world: "World", provider: Provider, request: Received) -> str:
-    token = oauth1.signed_fields(provider, request, "oauth_token")["oauth_token"]
+    fields = oauth1.signed_fields(provider, request, "oauth_token")
+    oauth1.check(world, provider, request, fields)
+    token = fields["oauth_token"]
     issued = provider.auth_mode is AuthMode.OAUTH1
     _check_value(world, provider, "accessToken" if issued else "credentials.token_id", token)
     return token
 
 
 def _check_jwt(world: "World", provider: Provider, token: str) -> None:
-    """A token signed by the caller: what it says must be as the entry writes it. We have no key to check it with."""
-    try:
-        header, claims = (
-            cast("dict[str, Any]", json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
-            for part in token.split(".")[:2]
-        )
-        alive = int(claims["exp"]) > world.now()
-    except (ValueError, KeyError, TypeError):
-        alive, header, claims = False, {}, {}
+    """A token signed by the caller: what it says must be as the entry writes it."""
+    header, claims = signatures.read_jwt(token)
+    key = signatures.known(world, provider.name)
+    if key is not None:
+        signatures.check_jwt(token, key)
+    until = claims.get("exp")
+    alive = isinstance(until, int | float) and until > world.now()
     wanted = cast("Mapping[str, Mapping[str, Any]]", provider.get("token") or {})
     for said, templates in ((header, wanted.get("header") or {}), (claims, wanted.get("payload") or {})):
         for name, template in templates.items():

@@ -41,7 +41,8 @@ class SimulatorApp:
 
     def _browser(self, path: str, query: str, request: Received) -> Answer:
         """The consent page under our own address: a person decides, then it acts as the vendor's would."""
-        provider = self.world.providers.get(path.removeprefix(CONSENT_PATH)) if path.startswith(CONSENT_PATH) else None
+        name = path.removeprefix(CONSENT_PATH).partition("/")[0] if path.startswith(CONSENT_PATH) else ""
+        provider = self.world.providers.get(name)
         if provider is None:
             return Answer(404, {"error": "not_found", "error_description": "Dragoman's simulator: nothing is here."})
         decision = request.query.get("simulate")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from dragoman_server.providers.model import AuthMode, Provider
-from dragoman_server.simulator import oauth1
+from dragoman_server.simulator import installations, oauth1
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.filling import example_of
 from dragoman_server.simulator.tokens import Minted
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dragoman_server.simulator.world import World
 
 CODE_SECONDS = 600
+_CODES = frozenset({AuthMode.OAUTH2, AuthMode.MCP_OAUTH2, AuthMode.MCP_OAUTH2_GENERIC, AuthMode.CUSTOM})
+_INSTALLED = frozenset({AuthMode.APP, AuthMode.CUSTOM, AuthMode.INSTALL_PLUGIN})
 
 
 def answer(world: "World", provider: Provider, request: Received, *, granted: bool = True) -> Answer:
@@ -23,7 +25,9 @@ def answer(world: "World", provider: Provider, request: Received, *, granted: bo
         raise RefusedError(405, "invalid_request", "A browser comes with GET.")
     if provider.auth_mode is AuthMode.OAUTH1:
         return oauth1.consent(world, provider, request, granted=granted)
-    if provider.auth_mode not in {AuthMode.OAUTH2, AuthMode.MCP_OAUTH2}:
+    if provider.auth_mode in _INSTALLED and "back" in query:
+        return installations.install(world, provider, request, granted=granted)
+    if provider.auth_mode not in _CODES:
         raise RefusedError(404, "invalid_request", f"{provider.auth_mode.value} is not simulated here.")
     for name in ("client_id", "redirect_uri", "state"):
         if not query.get(name):

@@ -1,12 +1,14 @@
-"""OAuth 1.0a (RFC 5849) as a vendor: temporary token, consent, token. Whole headers are asked for; their signatures
-cannot be checked, for nobody told the simulator the client's secret.
+"""OAuth 1.0a (RFC 5849) as a vendor: temporary token, consent, token. Whole headers are asked for, and right signatures
+of clients whose secret the simulator was told.
 """
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode, urlsplit
 
 from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.simulator import signatures
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.tokens import Kind, Minted
 
@@ -35,9 +37,19 @@ def signed_fields(provider: Provider, request: Received, *needed: str) -> dict[s
     return fields
 
 
+def check(world: "World", provider: Provider, request: Received, fields: Mapping[str, str]) -> None:
+    """Check the signature, where the client's secret is known (section 3.2)."""
+    secret = signatures.known(world, fields["oauth_consumer_key"])
+    own = provider.auth_mode is AuthMode.TBA
+    token_secret = signatures.known(world, fields["oauth_token"]) if own else _SECRET if "oauth_token" in fields else ""
+    if secret is not None and token_secret is not None:
+        signatures.check_oauth1(request, fields, secret=secret, token_secret=token_secret)
+
+
 def temporary(world: "World", provider: Provider, request: Received) -> Answer:
     """Section 2.1."""
     fields = signed_fields(provider, request, "oauth_callback")
+    check(world, provider, request, fields)
     token = _mint(world, provider, "code", fields["oauth_consumer_key"], fields["oauth_callback"])
     return _form({"oauth_token": token, "oauth_token_secret": _SECRET, "oauth_callback_confirmed": "true"})
 
@@ -54,6 +66,7 @@ def consent(world: "World", provider: Provider, request: Received, *, granted: b
 def token(world: "World", provider: Provider, request: Received) -> Answer:
     """Section 2.3."""
     fields = signed_fields(provider, request, "oauth_token", "oauth_verifier")
+    check(world, provider, request, fields)
     asked = world.read_token(fields["oauth_token"], "code", provider)
     wrong = asked.client != fields["oauth_consumer_key"] or asked.family != fields["oauth_verifier"]
     if wrong or asked.family in world.used_codes:

@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from dragoman_server.providers.model import Provider, split_alternatives
+from dragoman_server.providers.model import AuthMode, Provider, split_alternatives
+from dragoman_server.simulator import aws
 from dragoman_server.simulator.reading import literal_length, url_pattern
 
 
@@ -17,6 +18,10 @@ class Role(StrEnum):
     REVOKE = "revoke"
     REGISTER = "register"
     TEMPORARY = "temporary"
+    ASSUME = "assume"
+    INSTALLED = "installed"
+    INSTALLATION = "installation"
+    INSTALLATIONS = "installations"
     API = "api"
 
 
@@ -36,7 +41,16 @@ def places_of(provider: Provider) -> Iterator[Place]:
     if provider.authorization_url:
         yield Place(provider, Role.AUTHORIZE, provider.authorization_url)
     urls: Any = raw.get("token_url")
-    token_urls = list(cast("Mapping[str, str]", urls).values()) if isinstance(urls, Mapping) else [urls]
+    own = "APP" if provider.auth_mode is AuthMode.APP else "OAUTH2"
+    by_mode = dict(cast("Mapping[str, str]", urls)) if isinstance(urls, Mapping) else {own: urls}
+    if by_mode.get("APP"):
+        yield Place(provider, Role.INSTALLED, str(by_mode.pop("APP")))
+    token_urls = list(by_mode.values())
+    if provider.auth_mode is AuthMode.AWS_SIGV4:
+        yield Place(provider, Role.ASSUME, aws.STS)
+    for name, role in (("installation_url", Role.INSTALLATION), ("installations_url", Role.INSTALLATIONS)):
+        if raw.get(name):
+            yield Place(provider, role, str(raw[name]))
     steps = cast("list[Mapping[str, Any]]", raw.get("additional_steps") or [])
     if raw.get("request_url"):
         yield Place(provider, Role.TEMPORARY, str(raw["request_url"]))

@@ -12,15 +12,20 @@ from dragoman_server.simulator import logins, oauth1
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.filling import example_of
 from dragoman_server.simulator.reading import carries_credential, put, values_in
-from dragoman_server.simulator.tokens import Minted
+from dragoman_server.simulator.tokens import ANY_CLIENT, PREFIX, Minted
 
 if TYPE_CHECKING:
     from dragoman_server.simulator.world import World
 
-ANY_CLIENT = "*"
-"""Some vendors know the client by its secret alone."""
-_MODES = {AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.MCP_OAUTH2}
+_MODES = {
+    AuthMode.OAUTH2,
+    AuthMode.OAUTH2_CC,
+    AuthMode.MCP_OAUTH2,
+    AuthMode.MCP_OAUTH2_GENERIC,
+    AuthMode.CUSTOM,
+}
 """Modes whose token endpoint is played here."""
+_MCP = {AuthMode.MCP_OAUTH2, AuthMode.MCP_OAUTH2_GENERIC}
 _LOGINS = {AuthMode.TWO_STEP, AuthMode.BILL}
 
 
@@ -34,9 +39,9 @@ def answer(world: "World", provider: Provider, request: Received) -> Answer:
         raise RefusedError(501, "unsupported", f"The token endpoint of {provider.auth_mode.value} is not simulated.")
     fields = _fields(provider, request)
     client, secret = _client(provider, request, fields)
-    if provider.get("client_registration") == "dynamic":
+    if provider.get("client_registration") == "dynamic" or client.startswith(PREFIX):
         world.read_token(client, "client", provider)
-    elif not client or world.is_wrong(secret):
+    elif not client or (world.is_wrong(secret) and not _is_document(provider, client)):
         raise RefusedError(401, "invalid_client", "The client's id or secret is wrong.")
     if provider.auth_mode is AuthMode.OAUTH2_CC:
         _check_params(provider.get("token_params"), fields, "client_credentials")
@@ -44,6 +49,15 @@ def answer(world: "World", provider: Provider, request: Received) -> Answer:
     if "refresh_token" in fields:
         return _refresh(world, provider, fields, client)
     return _redeem(world, provider, fields, client)
+
+
+def _same_client(one: str, other: str) -> bool:
+    return one == other or ANY_CLIENT in {one, other}
+
+
+def _is_document(provider: Provider, client: str) -> bool:
+    """A client known by the document at its own address needs no secret (MCP authorization)."""
+    return provider.auth_mode in _MCP and client.startswith("https://")
 
 
 def _fields(provider: Provider, request: Received) -> dict[str, str]:
@@ -108,7 +122,7 @@ def _redeem(world: "World", provider: Provider, fields: Mapping[str, str], clien
     if code.family in world.used_codes:
         world.dead_families.add(code.family)
         raise RefusedError(400, "invalid_grant", "The code was used already; what it gave is revoked.")
-    if client not in {code.client, ANY_CLIENT} or code.redirect_uri != fields.get("redirect_uri"):
+    if not _same_client(client, code.client) or code.redirect_uri != fields.get("redirect_uri"):
         raise RefusedError(400, "invalid_grant", "The code was given to another client or redirect URI.")
     if code.challenge != _challenge(fields.get("code_verifier")):
         raise RefusedError(400, "invalid_grant", "The code verifier does not fit the challenge.")
@@ -126,7 +140,7 @@ def _refresh(world: "World", provider: Provider, fields: Mapping[str, str], clie
         extra = {k: v for k, v in stated.items() if k != "grant_type"}
     _check_params(extra, fields, "refresh_token")
     old = world.read_token(fields["refresh_token"], "refresh", provider)
-    if client not in {old.client, ANY_CLIENT}:
+    if not _same_client(client, old.client):
         raise RefusedError(400, "invalid_grant", "The refresh token was given to another client.")
     if old.number < world.newest_refresh.get(old.family, old.number):
         world.dead_families.add(old.family)

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 PREFIX = "sim_"
+ANY_CLIENT = "*"
+"""Some vendors know the client by its secret alone, or by what its developer typed in."""
 _KEY = b"dragoman simulator"
 Kind = Literal["code", "access", "refresh", "client"]
 

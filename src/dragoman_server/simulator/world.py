@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from dragoman_server.kit.clock import Clock, SystemClock
 from dragoman_server.kit.ids import random_token
-from dragoman_server.providers.model import Provider
-from dragoman_server.simulator import api, authorize, oauth1, token
+from dragoman_server.providers.model import AuthMode, Provider
+from dragoman_server.simulator import api, authorize, aws, discovery, installations, oauth1, token
 from dragoman_server.simulator.exchange import Answer, Received, RefusedError
 from dragoman_server.simulator.places import Map, Place, Role
 from dragoman_server.simulator.tokens import Minted, read
@@ -26,6 +26,7 @@ class World:
         self.newest_refresh: dict[str, int] = {}
         self.limited: set[tuple[str, str]] = set()
         self.wrong_secrets: set[str] = set()
+        self.told: dict[str, str] = {}
         self._map = Map(self.providers.values())
 
     def now(self) -> int:
@@ -66,13 +67,29 @@ class World:
                 return token.register(self, place.provider, request)
             case Role.REVOKE:
                 return token.revoke(self, place.provider, request)
+            case Role.ASSUME:
+                return aws.assume_role(self, place.provider, request)
+            case Role.INSTALLED:
+                return installations.token(self, place.provider, request)
+            case Role.INSTALLATION:
+                return installations.read(self, request)
+            case Role.INSTALLATIONS:
+                return installations.listed(self, place.provider, request)
             case Role.API:
+                if place.provider.auth_mode is AuthMode.MCP_OAUTH2_GENERIC:
+                    found = discovery.answer(self, place.provider, request)
+                    if found is not None:
+                        return found
                 return api.answer(self, place, request)
 
     # -- what a vendor knows -----------------------------------------------------------------------------------------
 
     def new_family(self) -> str:
         return random_token(bytes_=9)
+
+    def tell(self, name: str, secret: str) -> None:
+        """Let the vendors know the secret of a client, a user, a token or an app: from now on they check signatures."""
+        self.told[name] = secret
 
     def is_wrong(self, secret: str) -> bool:
         return not secret or REFUSED_WORD in secret.lower() or secret in self.wrong_secrets
