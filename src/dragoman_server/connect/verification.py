@@ -111,6 +111,7 @@ class Verifier:
                 deadlines=Deadlines().within(SECONDS),
                 follow_redirects=3 if proven is None else 0,
                 credential_origins=request.credential_origins,
+                client_certificate=request.client_certificate,
             ) as response,
         ):
             if proven is None:

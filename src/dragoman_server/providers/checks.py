@@ -21,7 +21,8 @@ _TEMPLATED = (
     ("authorization_url",), ("authorization_params",), ("token_url",), ("token_params",), ("token_headers",),
     ("refresh_url",), ("refresh_params",), ("refresh_token_params",), ("refresh_token_headers",), ("request_url",),
     ("request_params",), ("pushed_authorization_request_url",), ("device_authorization_url",),
-    ("device_authorization_params",), ("introspection_url",), ("registration_url",), ("registration_params",), ("additional_steps",),
+    ("device_authorization_params",), ("introspection_url",), ("registration_url",), ("registration_params",),
+    ("additional_steps",),
     ("proxy", "base_url"), ("proxy", "origins"), ("proxy", "headers"), ("proxy", "query"), ("proxy", "body"),
     ("proxy", "verification"),
 )  # fmt: skip

@@ -108,7 +108,9 @@ class OutboundRequest:
     headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     credential_origins: frozenset[str] = frozenset()
     query: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    dpop: "Proven | None" = None
+    dpop: Proven | None = None
+    client_certificate: tuple[str, str] | None = None
+    """Certificate and key (PEM) the token is bound to (RFC 8705 section 3)."""
 
     def __repr__(self) -> str:
         return f"OutboundRequest({self.method} {self.url.partition('?')[0]})"
@@ -146,6 +148,7 @@ def build_request(
         headers=rendering.headers(url, extra_headers),
         credential_origins=origins,
         dpop=_proven(scope.credential),
+        client_certificate=_certificate(provider, scope.credential),
     )
 
 
@@ -153,6 +156,13 @@ def _proven(credential: Credential | None) -> Proven | None:
     key = None if credential is None else dpop.bound_key(credential)
     token = None if credential is None else credential.token()
     return Proven(key, token.strip()) if key and token else None
+
+
+def _certificate(provider: Provider, credential: Credential | None) -> tuple[str, str] | None:
+    if credential is None or not provider.get("require_client_certificate"):
+        return None
+    certificate, key = (credential.values.get(name) for name in ("client_certificate", "client_private_key"))
+    return (str(certificate), str(key)) if certificate and key else None
 
 
 def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:

@@ -54,6 +54,7 @@ class Prepared:
     headers: list[tuple[str, str]]
     names: frozenset[str]
     origins: frozenset[str]
+    certificate: tuple[str, str] | None
 
     def is_for(
         self, provider: Provider, target: Target, credential: Credential, application: Mapping[str, Any]
@@ -80,7 +81,9 @@ class Prepared:
         url = join_url(self.base_url, request.endpoint)
         if request.query:
             url = with_query(url, request.query)
-        return OutboundRequest(checked_method(request.method), url, headers, self.origins)
+        return OutboundRequest(
+            checked_method(request.method), url, headers, self.origins, client_certificate=self.certificate
+        )
 
 
 def _same_connection(mine: Target, yours: Target) -> bool:
@@ -148,6 +151,7 @@ class Preparer:
             headers=blank.headers,
             names=frozenset(name for name, _ in blank.headers),
             origins=blank.credential_origins,
+            certificate=blank.client_certificate,
         )
         while len(self._kept) >= _KEPT:
             del self._kept[next(iter(self._kept))]

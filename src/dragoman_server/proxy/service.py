@@ -279,6 +279,7 @@ class _Call:
             deadlines=deadlines,
             follow_redirects=REDIRECTS if outbound.dpop is None else 0,  # a proof is for one URL
             credential_origins=outbound.credential_origins,
+            client_certificate=outbound.client_certificate,
             keep_headers_on_redirect=hints.forward_headers_on_redirect if keep is None else keep,
             decompress=decompress,
         )
