@@ -25,6 +25,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy allows no data: addresses
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
+    license: { fileName: 'licenses.txt' }, // whose code the bundle holds
     rollupOptions: { input: { index: 'index.html', popup: 'popup.html' } },
   },
   server: {

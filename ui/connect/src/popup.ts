@@ -47,7 +47,7 @@ const LATE_MS = 1500;
 
 export function authorize(plan: Plan): Authorization {
   const popup = window.open(new URL('popup.html', document.baseURI), '_blank', centred(FEATURES));
-  if (popup === null) {
+  if (popup === null || popup.closed) {
     plan.onState('blocked');
     return { focus: () => false, cancel: () => {} };
   }
