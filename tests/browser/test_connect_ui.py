@@ -92,3 +92,23 @@ async def test_an_application_that_may_not_embed_it_sees_nothing_of_the_session(
     shop.api.environment.set_connect_ui(allowed_embedding_origins=[embedder])
     frame = await embed(page, embedder, shop, session["token"])
     await expect(frame.get_by_role("textbox", name="API key")).to_be_visible()
+
+
+async def test_an_application_with_a_form_of_its_own_connects_from_its_own_origin(
+    page: Page, window: BrowserContext, shop: Shop, embedder: str
+) -> None:
+    session = shop.session(shop.integrate("keyed", "tp-key"), shop.integrate("consent", "tp-oauth"))
+    given = [shop.url, session["token"]]
+
+    await page.goto(embedder)
+    await page.wait_for_function("window.isReady")
+    typed = await page.evaluate(
+        "([server, token]) => window.sdk(server, token).auth('keyed', { credentials: { apiKey: 'good' } })", given
+    )
+    async with window.expect_page() as opened:
+        await page.evaluate("([s, t]) => { window.consented = window.sdk(s, t).auth('consent'); }", given)
+    await (await opened.value).get_by_role("button", name="Allow").click()
+    consented = await page.evaluate("window.consented")
+
+    assert [c["connection_id"] for c in shop.connected("keyed")] == [typed["connectionId"]]
+    assert [c["connection_id"] for c in shop.connected("consent")] == [consented["connectionId"]]
