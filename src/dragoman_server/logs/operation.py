@@ -1,9 +1,9 @@
 """The handle that stories write through: every call is synchronous, cheap, redacted, buffered."""
 
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from random import getrandbits  # ids need no secrecy; seeded by the system in each process
 from typing import Any, Protocol
 
 import msgspec
@@ -15,6 +15,8 @@ from dragoman_server.logs.redact import CUT_MARK, Redactor, redact_body, redact_
 MESSAGE_LIMIT = 99_000
 """Bytes of one message, text and body together."""
 _MICROSECOND = timedelta(microseconds=1)
+_PLAIN = frozenset({"method", "url", "status", "headers"})
+"""What `_shown` leaves clean of secret-named keys; a body is looked through once more."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MessageRow = tuple[datetime, uuid.UUID, int, datetime, int, str, str, str, str, str | None]
@@ -35,7 +37,7 @@ def new_operation_id(at: datetime) -> OperationId:
     """
     milliseconds, micros = divmod((at - _EPOCH) // _MICROSECOND, 1000)
     value = milliseconds << 80 | 0x7 << 76 | (micros * 4096 // 1000) << 64 | 0x2 << 62
-    return OperationId(uuid.UUID(int=value | int.from_bytes(os.urandom(8), "big") >> 2))
+    return OperationId(uuid.UUID(int=value | getrandbits(62)))
 
 
 def time_of(operation_id: uuid.UUID) -> datetime:
@@ -60,7 +62,7 @@ class Operation:
     def __init__(self, sink: Sink, environment_id: EnvironmentId, operation_id: OperationId, kind: str) -> None:
         self._sink = sink
         self._redactor = Redactor()
-        self._seq = int.from_bytes(os.urandom(3), "big")
+        self._seq = getrandbits(24)
         self.id = operation_id
         self.at = time_of(operation_id)
         self._last_at = self.at
@@ -158,15 +160,15 @@ class Operation:
         **meta: Any,
     ) -> None:
         """A call: request {method, url, headers, body?}, response {status, headers, body?} or None when none came."""
-        if message is None:
-            status = response.get("status") if response else None
-            url = self._redactor.text(redact_url(str(request.get("url", ""))))
-            message = f"{request.get('method', 'GET')} {url} {'no answer' if status is None else status}"
-        known = _level(level)
         body: dict[str, Any] = {"request": _shown(request)}
         if response is not None:
             body["response"] = _shown(response)
-        self._add("http", known, "internal", message, {**body, **meta})
+        if message is None:
+            status = response.get("status") if response else None
+            url = self._redactor.text(body["request"].get("url", ""))
+            message = f"{request.get('method', 'GET')} {url} {'no answer' if status is None else status}"
+        plain = not meta and request.keys() <= _PLAIN and (response is None or response.keys() <= _PLAIN)
+        self._add("http", _level(level), "internal", message, body | meta, plain=plain)
 
     def finish(self, state: str, error: Mapping[str, Any] | None = None) -> None:
         """End it as success, failed, timeout or cancelled. The first end counts; a later one is ignored."""
@@ -202,9 +204,11 @@ class Operation:
         message: str,
         meta: Mapping[str, Any] | None,
         at: datetime | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         text = self._clean(message)
-        body = self._encode(meta, MESSAGE_LIMIT) if meta else None
+        body = self._encode(meta, MESSAGE_LIMIT, plain=plain) if meta else None
         if len(text) > MESSAGE_LIMIT // 4 or body is not None:  # a character takes at most four bytes
             text, body = _fit(text, body)
         self._seq += 1
@@ -219,8 +223,8 @@ class Operation:
             text = text.encode("utf-8", "replace").decode()
         return text.replace("\0", "") if "\0" in text else text
 
-    def _encode(self, value: Mapping[str, Any], limit: int) -> str:
-        encoded = self._redactor.json(value)
+    def _encode(self, value: Mapping[str, Any], limit: int, *, plain: bool = False) -> str:
+        encoded = self._redactor.clean_json(value) if plain else self._redactor.json(value)
         if len(encoded) > limit // 4 and (size := len(encoded.encode())) > limit:
             encoded = msgspec.json.encode(
                 {"cut": True, "bytes": size, "start": self._clean(encoded[: limit // 8])}

@@ -115,6 +115,13 @@ def forms_of(secret: str) -> frozenset[str]:
     return frozenset(form for form in forms if len(form) >= SHORTEST_SECRET)
 
 
+@lru_cache(maxsize=1024)
+def _forms_of_all(secrets: frozenset[str]) -> tuple[str, ...]:
+    """Return the forms of all of them, the longest first: a part never uncovers the rest."""
+    forms = frozenset[str]().union(*(forms_of(secret) for secret in secrets))
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
 class Redactor:
     """Masks the values it was told of in texts and JSON structures, and secret-named keys in structures."""
 
@@ -133,10 +140,7 @@ class Redactor:
         if not new:
             return
         self._known |= new
-        forms = set(self._forms).union(*(forms_of(s) for s in new))
-        self._forms = tuple(
-            sorted(forms, key=lambda f: (-len(f), f))
-        )  # the longest first: a part never uncovers the rest
+        self._forms = _forms_of_all(frozenset(self._known))
         self.longest = len(self._forms[0])
         self._shortest = len(self._forms[-1])
 
@@ -183,6 +187,11 @@ class Redactor:
         if self.shows(encoded):  # rare, so only now is each value looked at; a secret's JSON form is among its forms
             encoded = _encode(self._value(value, values=True))
         return '{"redacted":true}' if self.shows(encoded) else encoded  # formed by the punctuation between two values
+
+    def clean_json(self, value: Mapping[str, Any]) -> str:
+        """As `json`, for plain values whose secret-named keys are masked already (`redact_headers`, `redact_url`)."""
+        encoded = _encode(value)
+        return self.json(value) if len(encoded) > SCAN_LIMIT or self.shows(encoded) else encoded
 
     def _value(self, value: Any, *, values: bool, depth: int = 0) -> Any:
         """Return a JSON-ready copy: odd types as text, bounded depth; known values are masked if `values`."""

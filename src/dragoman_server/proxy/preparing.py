@@ -102,6 +102,16 @@ class Preparer:
     def __init__(self) -> None:
         self._kept: dict[ConnectionRowId, Prepared] = {}
         self._constant: dict[Provider, bool] = {}
+        self._secrets: dict[ConnectionRowId, tuple[Credential, list[str]]] = {}
+
+    def secrets(self, connection: ConnectionRowId, credential: Credential) -> list[str]:
+        """Return `credential.secrets()`, looked for once while the connection keeps that very credential."""
+        kept = self._secrets.get(connection)
+        if kept is None or kept[0] is not credential:
+            if len(self._secrets) >= _KEPT:
+                self._secrets.clear()
+            kept = self._secrets[connection] = (credential, credential.secrets())
+        return kept[1]
 
     def render(
         self,

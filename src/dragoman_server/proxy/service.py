@@ -197,7 +197,7 @@ class _Call:
     async def _credential(self) -> Credential:
         target = self._target
         credential = await self._proxy.fresh_credential(target.environment_id, target.connection, target.integration)
-        self._operation.hide(credential.secrets())
+        self._operation.hide(self._proxy.preparer.secrets(target.connection.id, credential))
         return credential
 
     async def _renewed(self, rejected: Credential) -> Credential | None:
