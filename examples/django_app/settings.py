@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 DEBUG = True
 SECRET_KEY = get_random_secret_key()  # a real application keeps one
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"  # or consent windows open cut off from the frame
 ROOT_URLCONF = "examples.django_app.urls"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
