@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.examples.conftest import simulated as simulated
+from tests.browser.watching import Watch
+from tests.examples.conftest import simulated
 from tests.examples.running import Example, running
 from tests.support.platform import RunningPlatform
 
+__all__ = ["simulated"]
 ENVIRONMENTS = {"fastapi_app": "dev", "django_app": "prod"}
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
@@ -23,19 +25,20 @@ def example(
         yield made
 
 
-async def sign_in(page: Page, example: Example) -> None:
+async def sign_in(page: Page, watch: Watch, example: Example) -> None:
+    watch.expect("favicon")  # an example has none
     await page.goto(example.url)
     await page.get_by_role("button", name="Sign in as Ada Lovelace").click()
 
 
 async def test_a_key_typed_into_the_frame_connects_and_the_webhook_updates_the_list(
-    page: Page, example: Example
+    page: Page, watch: Watch, example: Example
 ) -> None:
-    await sign_in(page, example)
+    await sign_in(page, watch, example)
 
     await page.get_by_role("button", name="Connect OpenAI").click()
     frame = page.frame_locator("#connect-ui")
-    await frame.get_by_role("textbox").first.fill("a fine key")
+    await frame.get_by_role("textbox", name="API key").fill("a fine key")
     await frame.get_by_role("button", name="Connect", exact=True).click()
     await frame.get_by_role("button", name="Finish").click()
 
@@ -46,8 +49,10 @@ async def test_a_key_typed_into_the_frame_connects_and_the_webhook_updates_the_l
     assert "nango_connect_session_" not in page.url
 
 
-async def test_consent_in_a_popup_of_the_frame_connects(page: Page, window: BrowserContext, example: Example) -> None:
-    await sign_in(page, example)
+async def test_consent_in_a_popup_of_the_frame_connects(
+    page: Page, window: BrowserContext, watch: Watch, example: Example
+) -> None:
+    await sign_in(page, watch, example)
 
     await page.get_by_role("button", name="Connect GitHub").click()
     frame = page.frame_locator("#connect-ui")

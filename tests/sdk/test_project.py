@@ -27,8 +27,8 @@ class lower(pydantic.BaseModel):
     id: str
 
 
-def test_importing_dragoman_loads_no_http_library_and_no_pydantic() -> None:
-    code = "import sys, dragoman; print([m for m in ('httpx','aiohttp','pydantic','msgspec','requests') if m in sys.modules])"
+def test_importing_dragoman_loads_no_http_library_no_pydantic_and_no_web_framework() -> None:
+    code = "import sys, dragoman, dragoman.connect; print([m for m in ('httpx','aiohttp','pydantic','msgspec','requests','fastapi','django') if m in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ran.stdout.strip() == "[]"
