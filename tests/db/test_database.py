@@ -2,7 +2,8 @@ import asyncio
 from datetime import timedelta
 
 from dragoman_server.db import Database, Invalidations
-from dragoman_server.db.cache import announce, announce_all
+from dragoman_server.db.cache import RESTS_AFTER_SECONDS, announce, announce_all
+from dragoman_server.kit.clock import ManualClock
 from tests.conftest import MoveClock
 
 
@@ -58,3 +59,23 @@ async def test_who_announces_a_change_reads_it_as_soon_as_it_has_committed(datab
     await invalidations.stop()
     listening.cancel()
     await asyncio.gather(listening, return_exceptions=True)
+
+
+async def test_a_pulse_that_nobody_asks_for_rests_and_whoever_asks_next_sets_it_going(database_url: str) -> None:
+    clock = ManualClock()
+    invalidations = Invalidations(database_url, clock=clock)
+    listening = asyncio.create_task(invalidations.run())
+    async with asyncio.timeout(10):
+        while not invalidations.healthy():
+            await asyncio.sleep(0.01)
+
+        clock.advance(timedelta(seconds=RESTS_AFTER_SECONDS + 1))
+        while not invalidations.resting:
+            await asyncio.sleep(0.01)
+        clock.advance(timedelta(seconds=2))
+
+        assert not invalidations.healthy(), "whoever asks first reads past the caches"
+        while not invalidations.healthy():
+            await asyncio.sleep(0.01)
+    await invalidations.stop()
+    await listening

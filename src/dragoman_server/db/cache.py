@@ -3,7 +3,8 @@
 `Invalidations` listens on one channel with a connection of its own. A cache is filled only if no invalidation arrived
 since before its SELECT; everything is flushed when the listener reconnects; the process notifies itself every 500 ms
 and caches are bypassed while that does not come back; entries live 30 s at most. The process that announces forgets
-as it commits, so whoever changed something through it reads the change at once.
+as it commits, so whoever changed something through it reads the change at once. While nobody asks, the pulse rests:
+the next to ask finds it old, reads past the cache and sets it going again.
 """
 
 import asyncio
@@ -30,6 +31,8 @@ CHANNEL = "dragoman_changes"
 PULSE_SECONDS = 0.5
 STALE_AFTER_SECONDS = 1.0
 HARD_TTL_SECONDS = 30.0
+RESTS_AFTER_SECONDS = 5.0
+RESTING_PULSE_SECONDS = 15.0
 NOTIFY = read_sql(__package__ or "", "notify_change")
 NOTIFY_ALL = read_sql(__package__ or "", "notify_changes")
 MOST_KEYS = 1000
@@ -68,7 +71,10 @@ class Invalidations:
         self._caches: dict[str, list[InvalidatedCache[Any]]] = {}
         self._token = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._heard_at = float("-inf")
-        self._stopping = asyncio.Event()
+        self._asked_at = float("-inf")
+        self.resting = False
+        self._beat = asyncio.Event()
+        self._stopping = False
         self.version = 0
         _here.add(self)
 
@@ -79,8 +85,11 @@ class Invalidations:
         return made
 
     def healthy(self) -> bool:
-        """True while our own pulse came back within the last second."""
-        return self._clock.monotonic() - self._heard_at < STALE_AFTER_SECONDS
+        """True while our own pulse came back within the last second; asking keeps it going."""
+        now = self._asked_at = self._clock.monotonic()
+        if self.resting:
+            self._beat.set()
+        return now - self._heard_at < STALE_AFTER_SECONDS
 
     def _on_message(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         text = str(payload)
@@ -104,30 +113,37 @@ class Invalidations:
                 cache.forget("*")
 
     async def run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 await self._listen()
             except (*UNAVAILABLE, PostgresError) as error:
                 log.warning("invalidations_lost", error=type(error).__name__)
             self._heard_at = float("-inf")
             self._flush()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), PULSE_SECONDS)
+            if not self._stopping:
+                await self._pause(PULSE_SECONDS)
 
     async def _listen(self) -> None:
         connection = await connect(self._url, timeout=5, command_timeout=5, name="dragoman-listen")
         try:
             await connection.add_listener(CHANNEL, self._on_message)
             self._flush()
-            while not self._stopping.is_set():
+            while not self._stopping:
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"pulse:{self._token}")
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), PULSE_SECONDS)
+                self.resting = self._clock.monotonic() - self._asked_at > RESTS_AFTER_SECONDS
+                await self._pause(RESTING_PULSE_SECONDS if self.resting else PULSE_SECONDS)
+                self.resting = False
         finally:
             connection.terminate()
 
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._beat.wait(), seconds)
+        self._beat.clear()
+
     async def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._beat.set()
 
 
 class InvalidatedCache(Generic[V]):
