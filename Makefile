@@ -63,4 +63,4 @@ lock: $(VENV)/.dev ## pin the requirements anew
 	@bash scripts/lock.sh
 
 clean: ## remove the environments and caches (never a data folder)
-	rm -rf $(VENV) .cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache .pytest_cache .ruff_cache ui/node_modules src/dragoman_server/ui_dist

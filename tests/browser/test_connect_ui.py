@@ -21,6 +21,13 @@ async def embed(page: Page, embedder: str, shop: Shop, token: str, **more: Any) 
     return page.frame_locator(FRAME)
 
 
+async def consent(page: Page, window: BrowserContext, choice: str) -> None:
+    """Go on to the provider's window and press one of its buttons."""
+    async with window.expect_page() as opened:
+        await page.get_by_role("button", name="Continue").click()
+    await (await opened.value).get_by_role("button", name=choice).click()
+
+
 async def events(page: Page) -> list[dict[str, Any]]:
     return await page.evaluate("window.events")
 
@@ -112,3 +119,19 @@ async def test_an_application_with_a_form_of_its_own_connects_from_its_own_origi
 
     assert [c["connection_id"] for c in shop.connected("keyed")] == [typed["connectionId"]]
     assert [c["connection_id"] for c in shop.connected("consent")] == [consented["connectionId"]]
+
+
+async def test_a_consent_that_is_refused_is_explained_and_may_be_asked_again(
+    page: Page, window: BrowserContext, shop: Shop, watch: Watch
+) -> None:
+    watch.expect(r"status of 400 .*/oauth/callback")
+    session = shop.session(shop.integrate("consent", "tp-oauth"))
+
+    await page.goto(session["connect_link"])
+    await consent(page, window, "Deny")
+    await expect(page.get_by_test_id("problem")).to_be_visible()
+    await watch.shoot(page, "refused")
+    await consent(page, window, "Allow")
+
+    await expect(page.get_by_role("heading")).to_have_text("Connected")
+    assert len(shop.connected("consent")) == 1

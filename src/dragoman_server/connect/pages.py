@@ -61,7 +61,7 @@ def _page(template: str, *, status: int, **values: Any) -> Page:
     nonce = secrets.token_urlsafe(16)
     html = _TEMPLATES.get_template(template).render(nonce=nonce, **values)
     policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; img-src data:; "
         "form-action 'none'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
     )
     return Page(
