@@ -5,7 +5,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
@@ -27,7 +27,7 @@ def private_jwk() -> str:
 
 
 @contextmanager
-def provider() -> Iterator[str]:
+def provider() -> Generator[str]:
     """Start it; yield its address. The packages come from `make node`."""
     node = shutil.which("node")
     assert node is not None, "Node.js is missing; `make node` says what to install"

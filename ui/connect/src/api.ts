@@ -1,6 +1,6 @@
 /** Calls to the server. The token stands in a header, never in an address. */
 
-import type { Connected, Integration, Issue, Provider, Session } from './wire';
+import type { Connected, DeviceCode, DeviceStanding, Integration, Issue, Provider, Session } from './wire';
 
 /** What went wrong, by the server's code; `offline` where nobody answered. */
 export class ApiError extends Error {
@@ -56,6 +56,15 @@ export class Api {
     signal?: AbortSignal,
   ): Promise<Connected> {
     return this.#call<Connected>('POST', this.url(path, query), { body, signal });
+  }
+
+  async device(path: string, query: [string, string][], signal?: AbortSignal): Promise<DeviceCode> {
+    return (await this.#call<{ data: DeviceCode }>('POST', this.url(path, query), { signal })).data;
+  }
+
+  async deviceStanding(id: string, signal?: AbortSignal): Promise<DeviceStanding> {
+    const url = this.url(`oauth/device/${encodeURIComponent(id)}`);
+    return (await this.#call<{ data: DeviceStanding }>('GET', url, { signal })).data;
   }
 
   /** End the session: nobody can connect anything with its link any more. */

@@ -3,17 +3,20 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { type Api, ApiError } from './api';
 import { useUi } from './context';
+import { type Watch, watchDevice } from './device';
 import type { Form } from './form/fields';
 import { type Call, fieldOf } from './form/request';
 import { type Authorization, authorize, type Outcome } from './popup';
 import { type Problem, problemOf, problemOfError } from './problems';
 import type { Track } from './telemetry';
-import type { Connected, Integration, Issue, Session } from './wire';
+import type { Connected, DeviceCode, Integration, Issue, Session } from './wire';
 
-export type Phase = 'form' | 'checking' | 'waiting' | 'blocked' | 'closed';
+export type Phase = 'form' | 'checking' | 'waiting' | 'blocked' | 'closed' | 'code';
 
 export interface Attempt {
   phase: Phase;
+  /** What the person types in elsewhere, in the phase `code`. */
+  code: DeviceCode | null;
   problem: Problem | null;
   /** How often it failed, and how often because of what was typed. */
   failures: number;
@@ -44,13 +47,18 @@ export function useConnect(task: Task): Attempt {
   const [failed, setFailed] = useState({ failures: 0, refused: 0 });
   const [problem, setProblem] = useState<Problem | null>(null);
   const [refusals, setRefusals] = useState<Record<string, string>>({});
+  const [code, setCode] = useState<DeviceCode | null>(null);
   const running = useRef<Authorization | null>(null);
+  const watching = useRef<Watch | null>(null);
   const last = useRef<Call | null>(null);
   const { api, session, integration, form, track, onConnected, onSessionOver } = task;
   const key = integration.unique_key;
 
   useEffect(() => {
-    const leave = () => running.current?.cancel();
+    const leave = () => {
+      running.current?.cancel();
+      watching.current?.cancel();
+    };
     window.addEventListener('pagehide', leave);
     return () => {
       window.removeEventListener('pagehide', leave);
@@ -124,10 +132,24 @@ export function useConnect(task: Task): Attempt {
       return;
     }
     setPhase('checking');
-    api.connect(call.path, call.query, call.body).then(succeed, (error: unknown) => {
+    const refuse = (error: unknown) => {
       const known = error instanceof ApiError ? error : new ApiError('unknown_error', '');
       fail(problemOfError(known, words, integration.display_name), known.issues, known.sessionOver);
-    });
+    };
+    if (call.kind === 'device') {
+      watching.current?.cancel();
+      const onCode = (given: DeviceCode) => {
+        setCode(given);
+        setPhase('code');
+      };
+      watching.current = watchDevice(api, call.path, call.query, {
+        onCode,
+        onConnected: succeed,
+        onError: refuse,
+      });
+      return;
+    }
+    api.connect(call.path, call.query, call.body).then(succeed, refuse);
   };
 
   const again = () => {
@@ -135,10 +157,11 @@ export function useConnect(task: Task): Attempt {
   };
   const cancel = useCallback(() => {
     running.current?.cancel();
+    watching.current?.cancel();
     setPhase('form');
   }, []);
   const show = () => {
     if (running.current?.focus() !== true) again();
   };
-  return { phase, problem, ...failed, refusals, start, again, show, cancel };
+  return { phase, code, problem, ...failed, refusals, start, again, show, cancel };
 }

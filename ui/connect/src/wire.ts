@@ -53,7 +53,24 @@ export interface Provider {
   assertion_option?: FieldSpecs;
   require_client_certificate?: boolean;
   token_request_auth_method?: string;
+  authorization_url?: string;
+  device_authorization_url?: string;
 }
+
+/** What the person types in on another device. */
+export interface DeviceCode {
+  id: string;
+  user_code: string;
+  verification_uri: string;
+  verification_uri_complete: string | null;
+  expires_in: number;
+  interval: number;
+}
+
+export type DeviceStanding =
+  | { status: 'pending'; expires_in: number; interval: number }
+  | { status: 'connected'; provider_config_key: string; connection_id: string }
+  | { status: 'failed'; provider_config_key: string; error: { code: string; message: string } };
 
 export interface Integration {
   unique_key: string;

@@ -123,3 +123,11 @@ test('a complaint of the server finds its field', () => {
   expect(fieldOf(form, ['elsewhere'])).toBeUndefined();
   expect(fieldOf(form, undefined)).toBeUndefined();
 });
+
+test('a provider without a page to agree on gives a code, one with a page opens it', () => {
+  const device = { device_authorization_url: 'https://tv.example/device' };
+  const page = { ...device, authorization_url: 'https://tv.example/authorize' };
+
+  expect(call('OAUTH2', {}, device)).toMatchObject({ kind: 'device', path: 'oauth/device/my-key' });
+  expect(call('OAUTH2', {}, page)).toMatchObject({ kind: 'popup', path: 'oauth/connect/my-key' });
+});

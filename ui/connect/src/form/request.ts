@@ -12,8 +12,8 @@ import {
 } from './fields';
 
 export interface Call {
-  /** `popup`: the person goes to the provider; `post`: what was typed goes to the server. */
-  kind: 'popup' | 'post';
+  /** `popup`: the person goes to the provider; `post`: what was typed goes to the server; `device`: a code is shown. */
+  kind: 'popup' | 'post' | 'device';
   path: string;
   query: [string, string][];
   body?: Record<string, unknown>;
@@ -51,8 +51,14 @@ export function callOf(provider: Provider, uniqueKey: string, form: Form, values
     `credentials[${name}]`,
     value,
   ]);
-  return { kind: 'popup', path: `oauth/connect/${key}`, query: [...params, ...overrides] };
+  const query = [...params, ...overrides];
+  if (byDevice(provider)) return { kind: 'device', path: `oauth/device/${key}`, query };
+  return { kind: 'popup', path: `oauth/connect/${key}`, query };
 }
+
+/** Where there is no page to agree on, the person types a code in on another device. */
+export const byDevice = (provider: Provider): boolean =>
+  provider.auth_mode === 'OAUTH2' && !provider.authorization_url && !!provider.device_authorization_url;
 
 const isPosting = (mode: AuthMode): mode is Posting => !REDIRECTING.has(mode);
 

@@ -52,6 +52,17 @@ const de: Words = {
     'Noch ist nichts verbunden. Versuchen Sie es noch einmal und lassen Sie das Fenster offen, bis Sie zugestimmt haben.',
   tryAgain: 'Noch einmal versuchen',
 
+  leadDevice: (name) =>
+    `Sie erhalten einen Code, den Sie bei ${name} eingeben, auf diesem oder einem anderen Gerät.`,
+  codeTitle: (name) => `Ihr Code für ${name}`,
+  codeText: (place) =>
+    `Öffnen Sie ${place} auf einem beliebigen Gerät, melden Sie sich an und geben Sie diesen Code ein:`,
+  codeWaiting: 'Sobald Sie zugestimmt haben, geht es hier von selbst weiter.',
+  codeOpen: (name) => `${name} öffnen`,
+  codeCopy: 'Code kopieren',
+  codeCopied: 'Kopiert',
+  errorCodeExpired: 'Der Code wurde nicht rechtzeitig verwendet. Holen Sie sich einen neuen.',
+
   done: 'Verbunden',
   doneText: (name) => `Ihr ${name}-Konto ist verbunden.`,
   doneAgainText: (name) => `Ihr ${name}-Konto ist wieder freigegeben.`,

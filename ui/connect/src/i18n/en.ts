@@ -49,6 +49,15 @@ const en = {
   closedEarlyText: 'Nothing is connected yet. Try again, and keep the window open until you have agreed.',
   tryAgain: 'Try again',
 
+  leadDevice: (name: string) => `You get a code to type in at ${name}, on this or another device.`,
+  codeTitle: (name: string) => `Your code for ${name}`,
+  codeText: (place: string) => `Open ${place} on any device, sign in and enter this code:`,
+  codeWaiting: 'This page goes on by itself once you have agreed.',
+  codeOpen: (name: string) => `Open ${name}`,
+  codeCopy: 'Copy the code',
+  codeCopied: 'Copied',
+  errorCodeExpired: 'The code was not used in time. Get a new one.',
+
   done: 'Connected',
   doneText: (name: string) => `Your ${name} account is connected.`,
   doneAgainText: (name: string) => `Your ${name} account is authorized again.`,

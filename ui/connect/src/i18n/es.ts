@@ -50,6 +50,15 @@ const es: Words = {
     'Todavía no se ha conectado nada. Inténtelo de nuevo y deje la ventana abierta hasta dar su permiso.',
   tryAgain: 'Intentar de nuevo',
 
+  leadDevice: (name) => `Recibirás un código para introducirlo en ${name}, en este u otro dispositivo.`,
+  codeTitle: (name) => `Tu código para ${name}`,
+  codeText: (place) => `Abre ${place} en cualquier dispositivo, inicia sesión e introduce este código:`,
+  codeWaiting: 'Esta página seguirá sola en cuanto aceptes.',
+  codeOpen: (name) => `Abrir ${name}`,
+  codeCopy: 'Copiar el código',
+  codeCopied: 'Copiado',
+  errorCodeExpired: 'El código no se usó a tiempo. Pide uno nuevo.',
+
   done: 'Conectado',
   doneText: (name) => `Su cuenta de ${name} está conectada.`,
   doneAgainText: (name) => `Su cuenta de ${name} vuelve a estar autorizada.`,

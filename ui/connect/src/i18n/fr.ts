@@ -51,6 +51,15 @@ const fr: Words = {
     'Rien n’est encore connecté. Réessayez et gardez la fenêtre ouverte jusqu’à ce que vous ayez donné votre accord.',
   tryAgain: 'Réessayer',
 
+  leadDevice: (name) => `Vous recevez un code à saisir chez ${name}, sur cet appareil ou un autre.`,
+  codeTitle: (name) => `Votre code pour ${name}`,
+  codeText: (place) => `Ouvrez ${place} sur n’importe quel appareil, connectez-vous et saisissez ce code :`,
+  codeWaiting: 'Cette page continue d’elle-même dès que vous avez accepté.',
+  codeOpen: (name) => `Ouvrir ${name}`,
+  codeCopy: 'Copier le code',
+  codeCopied: 'Copié',
+  errorCodeExpired: 'Le code n’a pas été utilisé à temps. Demandez-en un nouveau.',
+
   done: 'Connecté',
   doneText: (name) => `Votre compte ${name} est connecté.`,
   doneAgainText: (name) => `Votre compte ${name} est à nouveau autorisé.`,

@@ -48,6 +48,15 @@ const ja: Words = {
     'まだ接続されていません。もう一度お試しください。許可が終わるまでウィンドウを閉じないでください。',
   tryAgain: 'もう一度試す',
 
+  leadDevice: (name) => `この端末または別の端末で ${name} に入力するコードが表示されます。`,
+  codeTitle: (name) => `${name} のコード`,
+  codeText: (place) => `いずれかの端末で ${place} を開き、サインインしてこのコードを入力してください。`,
+  codeWaiting: '同意すると、このページは自動的に先へ進みます。',
+  codeOpen: (name) => `${name} を開く`,
+  codeCopy: 'コードをコピー',
+  codeCopied: 'コピーしました',
+  errorCodeExpired: 'コードの有効期限が切れました。新しいコードを取得してください。',
+
   done: '接続しました',
   doneText: (name) => `${name} アカウントを接続しました。`,
   doneAgainText: (name) => `${name} アカウントを再認証しました。`,

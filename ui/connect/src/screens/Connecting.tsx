@@ -4,14 +4,15 @@ import type { Api } from '../api';
 import { useUi } from '../context';
 import { ConnectForm } from '../form/ConnectForm';
 import { formOf, REDIRECTING } from '../form/fields';
-import { callOf } from '../form/request';
+import { byDevice, callOf } from '../form/request';
 import { Heading } from '../Heading';
 import { Lock, Out, Warn } from '../Icons';
 import { Logo } from '../Logo';
 import { Quoting } from '../Quoting';
 import type { Track } from '../telemetry';
 import { useConnect } from '../useConnect';
-import type { Connected, Integration, Provider, Session } from '../wire';
+import type { Connected, DeviceCode, Integration, Provider, Session } from '../wire';
+import { Code } from './Code';
 import { Waiting } from './Waiting';
 
 interface Props {
@@ -40,16 +41,22 @@ export function Connecting(props: Props) {
 
   const lead = reconnecting
     ? words.leadAgain
-    : leadOf(words, redirects, provider.auth_mode, form.fields.length > 0);
+    : byDevice(provider)
+      ? words.leadDevice
+      : leadOf(words, redirects, provider.auth_mode, form.fields.length > 0);
   const { phase, problem } = attempt;
   const away = phase === 'waiting' || phase === 'blocked' || phase === 'closed';
+  const coded: DeviceCode | null = phase === 'code' ? attempt.code : null;
   return (
     <>
       {away && <Waiting phase={phase} name={name} attempt={attempt} />}
-      <div hidden={away}>
+      {coded !== null && <Code code={coded} name={name} onCancel={attempt.cancel} />}
+      <div hidden={away || coded !== null}>
         <div className="about">
           <Logo name={name} size={48} />
-          {!away && <Heading>{reconnecting ? words.titleAgain(name) : words.titleFor(name)}</Heading>}
+          {!away && coded === null && (
+            <Heading>{reconnecting ? words.titleAgain(name) : words.titleFor(name)}</Heading>
+          )}
         </div>
         <p className="lead">{lead(name)}</p>
         {docs !== null && (
@@ -73,7 +80,7 @@ export function Connecting(props: Props) {
         )}
         <ConnectForm
           form={form}
-          action={redirects ? words.continueTo(name) : words.connect}
+          action={redirects && !byDevice(provider) ? words.continueTo(name) : words.connect}
           busy={phase === 'checking'}
           refusals={attempt.refusals}
           refused={attempt.refused}
