@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from dragoman_server.kit.ids import DeploymentId, EnvironmentId, RunId
 from dragoman_server.runners.errors import DependencyError
-from dragoman_server.runners.host import HostSettings, LocalRunnerHost
+from dragoman_server.runners.host import HostSettings, LocalRunnerHost, dependencies
 from dragoman_server.runners.host.dependencies import cache_key, parse_lock
 from dragoman_server.runners.port import BundleRef, Failed, RunContext, RunSpec, Succeeded
 from tests.runners.calls import RecordingCalls
@@ -96,6 +99,38 @@ async def test_a_package_with_another_hash_is_refused(place: Path) -> None:
 
     assert isinstance(outcome, Failed)
     assert "cannot be installed" in outcome.error.message
+
+
+async def test_a_wheel_that_unpacks_to_too_much_is_never_unpacked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place / "wheels" / "tinygreeting-1.0-py3-none-any.whl"
+    _wheel(place / "wheels")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("tinygreeting/bomb.bin", b"\0" * (8 * 2**20))
+    assert path.stat().st_size < 2**20
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (place / "project" / "requirements.lock").write_text(f"tinygreeting==1.0 --hash=sha256:{digest}\n")
+    ran: list[str] = []
+    kind: Any = dependencies.Dependencies
+    start = kind._run  # noqa: SLF001 (what starts an installer)
+
+    def seen(self: Any, command: list[str], *more: Any) -> None:
+        ran.append(next(word for word in command if word in {"download", "install"}))
+        start(self, command, *more)
+
+    monkeypatch.setattr(kind, "_run", seen)
+    host: Any = _host(place)
+    settings = replace(host._settings, dependency_bytes=4 * 2**20)  # noqa: SLF001
+    with pytest.raises(DependencyError, match="more than the 4 MB allowed"):
+        await dependencies.Dependencies(place / "cache", settings).installed(place / "project")
+    assert ran == ["download"]
+
+
+def test_an_installer_that_grows_beyond_the_limit_is_ended(place: Path) -> None:
+    settings = HostSettings(cache=place / "cache", dependency_bytes=2**20)
+    made: Any = dependencies.Dependencies(place / "cache", settings)
+    grow = "import pathlib, time\nfor n in range(8): pathlib.Path(f'f{n}').write_bytes(bytes(500_000))\ntime.sleep(60)"
+    with pytest.raises(DependencyError, match="more than the 1 MB allowed"):
+        made._run([sys.executable, "-c", grow], {}, place, None, {place: 2**20})  # noqa: SLF001
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import asyncio
 import hashlib
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
@@ -30,6 +32,9 @@ LOCK = "requirements.lock"
 LONGEST_LOCK = 1024 * 1024
 INSTALL_SECONDS = 600.0
 INSTALLER_UID = 65534
+LOOK_SECONDS = 0.25
+_QUIETLY = ("--quiet", "--disable-pip-version-check", "--no-cache-dir")
+_ELSEWHERE = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
 _OURS = {"dragoman", "dragoman-server"}
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*==\s*([^\s;\\]+)(.*)$")
 _PASSED = (
@@ -120,89 +125,111 @@ class Dependencies:
         self._shrink(keep=target)
 
     def _check(self, site: Path) -> None:
-        size = sum(path.lstat().st_size for path in site.rglob("*"))
-        if size > self._settings.dependency_bytes:
-            limit = self._settings.dependency_bytes // 2**20
-            raise DependencyError(f"The project's packages take {size // 2**20} MB, more than the {limit} MB allowed.")
+        self._refuse_beyond(_size(site))
         for name in ("dragoman", "dragoman_server"):
             if (site / name).exists():
                 raise DependencyError(f"The project's lock installs `{name}`, which the platform itself provides.")
 
+    def _refuse_beyond(self, size: int) -> None:
+        if size > self._settings.dependency_bytes:
+            limit = self._settings.dependency_bytes // 2**20
+            raise DependencyError(
+                f"The project's packages take more than the {limit} MB allowed ({size // 2**20} MB or more)."
+            )
+
     def _run_installer(self, lock: Path, site: Path, home: Path) -> None:
+        """With pip, fetch the wheels, add up what they say they unpack to, and only then unpack them."""
         environment = {name: value for name, value in os.environ.items() if name.startswith(_PASSED)}
         environment |= self._settings.installer_environment
         environment |= {"HOME": str(home), "PATH": "/usr/bin:/bin", "TMPDIR": str(home)}
         user = INSTALLER_UID if os.geteuid() == 0 else None
-        installer, more = self._installer(for_other_users=user is not None)
-        environment |= more
+        pip = self._pip(for_other_users=user is not None)
+        wheels = home / "wheels"
+        wheels.mkdir()
         if user is not None:
-            for path in (site, home):
+            for path in (site, home, wheels):
                 os.chown(path, user, user)
-        command = [
-            *installer,
-            "--require-hashes",
-            "--only-binary",
-            ":all:",
-            "--no-deps",
-            "--target",
-            str(site),
-            "-r",
-            str(lock),
-        ]
-        try:
-            ran = subprocess.run(
+        wanted = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", str(lock)]
+        grows = {site: self._settings.dependency_bytes, home: 2 * self._settings.dependency_bytes}
+        if pip is None:
+            command = [*self._uv(for_other_users=user is not None), *wanted, "--target", str(site)]
+            self._run(command, environment, home, user, grows)
+            return
+        start, more = pip
+        environment |= more
+        self._run([*start, "download", *_QUIETLY, *wanted, "--dest", str(wheels)], environment, home, user, grows)
+        self._refuse_beyond(sum(map(_unpacked_size, wheels.iterdir())))
+        here = {name: value for name, value in environment.items() if name not in _ELSEWHERE}
+        here |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
+        command = [*start, "install", *_QUIETLY, "--no-compile", "--no-warn-script-location", *wanted]
+        self._run([*command, "--target", str(site)], here, home, user, grows)
+
+    def _run(
+        self,
+        command: list[str],
+        environment: Mapping[str, str],
+        home: Path,
+        user: int | None,
+        grows: Mapping[Path, int],
+    ) -> None:
+        """Run the installer to its end, or to the size a folder may grow to."""
+        deadline = time.monotonic() + INSTALL_SECONDS
+        with (
+            (home / ".stderr").open("w+b") as complaint,
+            subprocess.Popen(
                 command,
-                env=environment,
+                env=dict(environment),
                 cwd=home,
                 user=user,
                 group=user,
                 extra_groups=[] if user is not None else None,
-                capture_output=True,
-                timeout=INSTALL_SECONDS,
-                check=False,
                 stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise DependencyError(
-                f"The project's packages were not installed within {INSTALL_SECONDS:.0f} seconds."
-            ) from None
-        if ran.returncode:
-            raise DependencyError(f"The project's packages cannot be installed: {_last_words(ran.stderr)}")
+                stdout=subprocess.DEVNULL,
+                stderr=complaint,
+            ) as process,
+        ):
+            try:
+                largest = self._settings.dependency_bytes
+                with suppress(OSError):
+                    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+                while True:
+                    with suppress(subprocess.TimeoutExpired):
+                        process.wait(LOOK_SECONDS)
+                        break
+                    for folder, most in grows.items():
+                        self._refuse_beyond(_size(folder) if _size(folder) > most else 0)
+                    if time.monotonic() > deadline:
+                        raise DependencyError(
+                            f"The project's packages were not installed within {INSTALL_SECONDS:.0f} seconds."
+                        )
+            finally:
+                process.kill()
+            if process.returncode:
+                complaint.seek(0)
+                raise DependencyError(f"The project's packages cannot be installed: {_last_words(complaint.read())}")
 
-    def _installer(self, *, for_other_users: bool) -> tuple[list[str], dict[str, str]]:
-        """The command, and what it needs in its environment. Root hands it to a user who may not reach our Python."""
-        options = [
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-cache-dir",
-            "--no-compile",
-            "--no-warn-script-location",
-        ]
+    def _pip(self, *, for_other_users: bool) -> tuple[list[str], dict[str, str]] | None:
+        """How to start pip, and its environment. Root hands it to a user who may not reach our Python."""
         pip = find_spec("pip")
-        if pip is not None and pip.origin is not None:
-            folder = Path(pip.origin).parent
-            python, environment = runtime.this_interpreter(), dict[str, str]()
-            if for_other_users:
-                stage = tiers.shared_stage(self._folder)
-                python = runtime.for_any_user(stage, python)
-                folder = runtime.packages_for_any_user(stage, folder)
-            if python.library_path is not None:
-                environment["LD_LIBRARY_PATH"] = python.library_path
-            environment["PYTHONPATH"] = str(folder.parent)
-            return [str(python.executable), "-S", "-B", "-P", "-m", "pip", *options], environment
+        if pip is None or pip.origin is None:
+            return None
+        folder = Path(pip.origin).parent
+        python, environment = runtime.this_interpreter(), dict[str, str]()
+        if for_other_users:
+            stage = tiers.shared_stage(self._folder)
+            python = runtime.for_any_user(stage, python)
+            folder = runtime.packages_for_any_user(stage, folder)
+        if python.library_path is not None:
+            environment["LD_LIBRARY_PATH"] = python.library_path
+        environment["PYTHONPATH"] = str(folder.parent)
+        return [str(python.executable), "-S", "-B", "-P", "-m", "pip"], environment
+
+    def _uv(self, *, for_other_users: bool) -> list[str]:
         uv = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-        if uv is not None and (not for_other_users or runtime.reachable(Path(uv))):
-            return [
-                uv,
-                "pip",
-                "install",
-                "--quiet",
-                "--no-cache",
-                "--python",
-                str(runtime.this_interpreter().executable),
-            ], {}
-        raise DependencyError("This server has neither pip nor uv to install a project's packages with.")
+        if uv is None or (for_other_users and not runtime.reachable(Path(uv))):
+            raise DependencyError("This server has neither pip nor uv to install a project's packages with.")
+        python = str(runtime.this_interpreter().executable)
+        return [uv, "pip", "install", "--quiet", "--no-cache", "--python", python]
 
     def _shrink(self, *, keep: Path) -> None:
         """Forget what was used longest ago until the cache fits."""
@@ -249,6 +276,24 @@ def parse_lock(text: str) -> list[str]:
             continue
         requirements.append(f"{match.group(1)}=={match.group(2)}{f' ; {marker}' if marker else ''} {' '.join(hashes)}")
     return requirements
+
+
+def _size(folder: Path) -> int:
+    """Bytes below `folder`, which somebody may be changing."""
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += os.lstat(f"{place}/{name}").st_size
+    return size
+
+
+def _unpacked_size(wheel: Path) -> int:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DependencyError(f"`{wheel.name}` is no wheel.") from error
 
 
 def _read(lock: Path) -> str:

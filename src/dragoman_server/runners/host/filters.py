@@ -46,6 +46,8 @@ _AF_UNIX = 1
 _DATAGRAMS = (2, 3)
 """SOCK_DGRAM, and SOCK_RAW, which is the same among Unix sockets."""
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_OWNERS, _OWNER_REQUESTS = (8, 10, 15), (0x8901, 0x8902)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP: a descriptor's owner is signalled without any kill."""
 _PDEATHSIG, _DUMPABLE, _PTRACER = 1, 4, 0x59616D61
 
 
@@ -98,6 +100,10 @@ def _child() -> bytes:
     _add(made, refuse, "clone", sc.Arg(0, sc.MASKED_EQ, _CLONE_THREAD, 0))
     for option in (_PDEATHSIG, _DUMPABLE, _PTRACER):
         _add(made, refuse, "prctl", sc.Arg(0, sc.EQ, option))
+    for command in _OWNERS:
+        _add(made, refuse, "fcntl", sc.Arg(1, sc.EQ, command))
+    for request in _OWNER_REQUESTS:
+        _add(made, refuse, "ioctl", sc.Arg(1, sc.MASKED_EQ, 0xFFFFFFFF, request))
     return _export(made)
 
 

@@ -86,15 +86,17 @@ def sealed_command(
 ) -> list[str]:
     """The bwrap command line; the guest sees the SDK, the bundle and the packages under /dragoman and little else."""
     python = made.interpreter
-    command = [bubblewrap, "--die-with-parent", "--as-pid-1", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
+    command = [bubblewrap, "--die-with-parent", "--unshare-pid", "--unshare-net", "--unshare-ipc"]
     command += ["--unshare-uts", "--unshare-cgroup-try", "--hostname", "runner", "--info-fd", str(info)]
     if os.geteuid() == 0:
         # No user namespace: inside one uid 0 would still be the host's. boot.py drops to the environment's own user.
         command += ["--cap-drop", "ALL"]
         for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
             command += ["--cap-add", capability]
+        # Bubblewrap's own process 1 stays root's: the signal that ends it with us is not refused, as it would be for a
+        # process whose user has changed, and with it ends everything inside, stopped or not.
     else:
-        command += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+        command += ["--as-pid-1", "--unshare-user", "--uid", "65534", "--gid", "65534"]
     command += ["--size", str(SCRATCH_BYTES), "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - before what lies in it
     for parent in ("/usr", "/etc"):
         command += ["--perms", "0755", "--dir", parent]  # what bwrap makes by itself only root could enter
@@ -120,6 +122,15 @@ def sealed_command(
     command += ["--remount-ro", "/dev"]
     command += ["--remount-ro", "/", "--chdir", "/tmp", "--seccomp", str(seccomp), "--"]  # noqa: S108 - the sandbox's own
     return [*command, *python_command(made, Path(f"{INSIDE}/sdk"), control)]
+
+
+def apart(command: Sequence[str]) -> tuple[int, list[str]]:
+    """Move bubblewrap's options from its command line, which the sandbox can read, into a descriptor."""
+    end = command.index("--")
+    descriptor = os.memfd_create("bwrap-args")
+    os.write(descriptor, b"".join(os.fsencode(option) + b"\0" for option in command[1:end]))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor, [command[0], "--args", str(descriptor), *command[end:]]
 
 
 def python_command(made: runtime.Runtime, sdk: Path, control: int) -> list[str]:

@@ -124,7 +124,13 @@ class Zygote:
     @property
     def pid(self) -> int | None:
         """The Python process itself, in our own numbering."""
-        return self._inner or (self._process.pid if self._process is not None else None)
+        if self._inner is None:
+            return self._process.pid if self._process is not None else None
+        with suppress(OSError, ValueError):  # behind bubblewrap's own process 1, where there is one
+            below = Path(f"/proc/{self._inner}/task/{self._inner}/children").read_text().split()
+            if "bwrap" in Path(f"/proc/{self._inner}/comm").read_text():
+                return int(below[0])
+        return self._inner
 
     def forget(self, name: str) -> None:
         future = self._exits.get(name)
@@ -161,6 +167,9 @@ class Zygote:
                 command = tiers.sealed_command(
                     bubblewrap, self.made, self.mounts, control=control, info=info, seccomp=seccomp
                 )
+                arguments, command = tiers.apart(command)
+                opened.append(arguments)
+                descriptors.append(arguments)
             else:
                 command = tiers.python_command(self.made, self.made.sdk, control)
             # On the loop's own thread: --die-with-parent is about the thread that started it.

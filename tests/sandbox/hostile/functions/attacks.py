@@ -4,9 +4,11 @@
 # pyright: basic, reportAttributeAccessIssue=false
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -248,7 +250,15 @@ def signal_others(ctx: ActionContext) -> list[str]:
             lambda pid=pid: syscall(200, pid, 9),
             lambda pid=pid: syscall(129, pid, 9, ctypes.create_string_buffer(128)),
         )
-    return reached
+    mine, _ = socket.socketpair()
+    for pid in {*other_pids(), os.getppid(), 1} - {0}:
+        reached += tried(
+            lambda pid=pid: f"owner of a descriptor: {pid} {fcntl.fcntl(mine, 8, pid)}",
+            lambda pid=pid: f"owner of a descriptor: {pid} {fcntl.fcntl(mine, 15, struct.pack('ii', 1, pid))}",
+            lambda pid=pid: f"owner of a descriptor: {pid} {fcntl.ioctl(mine, 0x8901, struct.pack('i', pid))}",
+            lambda pid=pid: f"owner of a descriptor: {pid} {fcntl.ioctl(mine, 0x8902, struct.pack('i', pid))}",
+        )
+    return [*reached, *tried(lambda: f"signal of a descriptor: {fcntl.fcntl(mine, 10, 9)}")]
 
 
 @action(integration="x")
