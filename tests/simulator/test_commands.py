@@ -22,7 +22,7 @@ def test_list_finds_by_name_title_and_category() -> None:
 def test_a_scaffold_is_an_entry_that_already_lives(mode: str, tmp_path: Path) -> None:
     made = run("new", "acme-crm", "--mode", mode, "--title", "Acme CRM", "--folder", str(tmp_path))
     assert made.exit_code == 0, made.output
-    tried = run("test", str(tmp_path / "acme-crm.yaml"))
+    tried = run("test", "--simulate", str(tmp_path / "acme-crm.yaml"))
 
     assert tried.exit_code == 0, tried.output
     assert tried.output.startswith(f"Acme CRM (acme-crm, {mode})")
@@ -41,7 +41,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "acme.yaml"
     run("new", "acme", "--folder", str(tmp_path))
     file.write_text(file.read_text().replace("base_url:", "base_ulr:"))
-    done = run("test", str(file))
+    done = run("test", "--simulate", str(file))
 
     assert done.exit_code == 1
     assert "acme.yaml:" in done.output
@@ -52,11 +52,11 @@ def test_an_entry_whose_credential_goes_nowhere_fails_its_rehearsal(tmp_path: Pa
     file = tmp_path / "acme.yaml"
     run("new", "acme", "--folder", str(tmp_path))
     file.write_text(file.read_text().replace("Bearer ${apiKey}", "Bearer ${connectionConfig.key}"))
-    done = run("test", str(file))
+    done = run("test", "--simulate", str(file))
 
     assert done.exit_code == 1
     assert "FAILED refuse a wrong credential" in done.output
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    assert "github" in run("test", "githib").output
+    assert "github" in run("test", "--simulate", "githib").output

@@ -49,6 +49,7 @@ def test_only_assembly_and_the_command_line_know_the_simulator() -> None:
     assert {name for name in strangers if not name.startswith("simulator/")} == {
         "assembly/simulating.py",
         "cli/providers.py",
+        "cli/trial.py",
     }
 
 

@@ -12,11 +12,12 @@ from dragoman_server.cli.options import fail, settings_or_fail
 
 if TYPE_CHECKING:
     from dragoman_server.providers import Catalogue
+    from dragoman_server.simulator.trial import Step
 
 _SCAFFOLD = """\
 # {slug}: one provider, one file, named by it. Every key: src/dragoman_server/providers/schema.json
 # Write it from the vendor's own documentation. Leave out what it does not state: a shorter entry beats a wrong one.
-# Try it: dragoman providers test {slug}
+# Try it: dragoman providers test --simulate {slug}
 display_name: {title}
 docs: https://developer.example.com/ # the vendor's API documentation
 categories: [other]
@@ -131,13 +132,22 @@ def new(slug: str, mode: str, title: str | None, folder: Path | None) -> None:
     name = title or slug.replace("-", " ").title()
     text = (_SCAFFOLD + _BY_MODE[mode]).format(slug=slug, title=name)
     file.write_text(text + _COMMON, "utf-8")
-    click.echo(f"{file} written. Fill it in, then: dragoman providers test {file}")
+    click.echo(f"{file} written. Fill it in, then: dragoman providers test --simulate {file}")
 
 
 @providers.command()
 @click.argument("slugs", nargs=-1, required=True, metavar="SLUG|FILE...")
-def test(slugs: Sequence[str]) -> None:
-    """Check entries and live each one's whole life against its simulator: no account needed, nobody is contacted."""
+@click.option("--simulate", is_flag=True, help="Play the vendor here: no account is needed and nobody is contacted.")
+@click.option("--path", help="A list of the vendor's API to call and to read one page of, e.g. /v1/contacts.")
+@click.option("--port", default=8400, show_default=True, help="Where the browser comes back to on this machine.")
+@click.option("--redirect-uri", help="The callback the vendor knows, if it is another (a tunnel to that port).")
+def test(slugs: Sequence[str], *, simulate: bool, path: str | None, port: int, redirect_uri: str | None) -> None:
+    """Check entries, then connect, verify, call, page, renew and revoke with your own app and account at the vendor.
+
+    What is asked for may stand in the environment: VENDOR_CLIENT_ID, VENDOR_CLIENT_SECRET, VENDOR_API_KEY and so on;
+    a secret that begins with @ names a file. Nothing is stored or shown.
+    """
+    from dragoman_server.cli.trial import ask, try_live
     from dragoman_server.kit.errors import DragomanError
     from dragoman_server.simulator.rehearsal import rehearse
 
@@ -151,12 +161,25 @@ def test(slugs: Sequence[str]) -> None:
         except DragomanError as error:
             fail(error.message)
         click.echo(f"{provider.display_name} ({name}, {provider.auth_mode.value})")
-        for step in asyncio.run(rehearse(provider)):
-            mark = {"ok": "  ok    ", "failed": "  FAILED", "left out": "  -     "}[step.state]
-            click.echo(f"{mark} {step.what}" + (f": {step.why}" if step.why else ""))
-            bad += step.state == "failed"
+        if simulate:
+            steps = asyncio.run(rehearse(provider))
+            for step in steps:
+                _tell(step)
+        else:
+            given = ask(provider)
+            live = try_live(provider, given, port=port, redirect_uri=redirect_uri, path=path, told=_tell)
+            try:
+                steps = asyncio.run(live)
+            except DragomanError as error:
+                fail(error.message)
+        bad += sum(step.state == "failed" for step in steps)
     if bad:
         fail(f"{bad} {'step' if bad == 1 else 'steps'} failed.")
+
+
+def _tell(step: "Step") -> None:
+    mark = {"ok": "  ok    ", "failed": "  FAILED", "left out": "  -     "}[step.state]
+    click.echo(f"{mark} {step.what}" + (f": {step.why}" if step.why else ""))
 
 
 def _catalogue() -> "Catalogue":

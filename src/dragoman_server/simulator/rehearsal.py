@@ -1,81 +1,50 @@
-"""One entry's life in a minute of reading: connect, verify, call, page, be limited, renew, be revoked. No database.
+"""One entry's life in a minute of reading: connect, verify, call, page, be limited, renew, fail, be revoked.
 
-What `dragoman providers test` shows. Requests are made by the grants and the renderer the server uses, sent through its
-outbound client, and answered by the simulator.
+What `dragoman providers test --simulate` shows. Requests are made by the consents, grants and the renderer the server
+uses, sent through its outbound client, and answered by the simulator. No database.
 """
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from dragoman_server.connect.exchange import Exchange
-from dragoman_server.connect.grants import authorization_code, client_credentials, pkce, refresh_token
-from dragoman_server.connect.grants.model import Client, TokenAnswer, TokenRequest
 from dragoman_server.kit.clock import SystemClock
-from dragoman_server.kit.errors import DragomanError
-from dragoman_server.providers.model import AuthMode, Credential, Field, Provider
-from dragoman_server.providers.rendering import RequestScope, build_request
-from dragoman_server.providers.verification import verification_calls
+from dragoman_server.providers.model import AuthMode, Credential, Provider
 from dragoman_server.simulator.app import SimulatorApp
 from dragoman_server.simulator.egress import SimulatedEgress
-from dragoman_server.simulator.filling import config_of, fill
+from dragoman_server.simulator.filling import fill
+from dragoman_server.simulator.questions import Question, questions_of
 from dragoman_server.simulator.serving import serving
+from dragoman_server.simulator.trial import LIMIT, Act, FailedError, Given, Step, Trial
 from dragoman_server.simulator.world import World
 
 REDIRECT_URI = "http://127.0.0.1/oauth/callback"
-PLAYED = frozenset({AuthMode.OAUTH2, AuthMode.OAUTH2_CC, AuthMode.API_KEY, AuthMode.BASIC, AuthMode.NONE})
-_LIMIT = 4_000_000
 _PAGES = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    what: str
-    state: Literal["ok", "failed", "left out"]
-    why: str = ""
-
-
-class _FailedError(Exception):
-    """A step did not go as it should."""
+_UNCHECKED = frozenset({AuthMode.NONE})
 
 
 async def rehearse(provider: Provider) -> list[Step]:
     """Live the entry's life; every step says whether it went well, and why not."""
-    if provider.auth_mode not in PLAYED:
-        return [Step("connect", "left out", f"{provider.auth_mode.value} is not simulated yet")]
-    steps: list[Step] = []
-    async with _rehearsal(provider) as stage:
-        for what, act in stage.acts():
-            try:
-                left_out = await act()
-            except (_FailedError, DragomanError, KeyError, ValueError) as error:
-                steps.append(Step(what, "failed", str(getattr(error, "message", error))))
-                if what == "connect":
-                    break
-            else:
-                steps.append(Step(what, "left out" if left_out else "ok", left_out or ""))
-    return steps
+    world = World([provider])
+    async with serving(SimulatorApp(world)) as origin, SimulatedEgress(origin) as egress:
+
+        async def browse(url: str) -> Mapping[str, str]:
+            base, _, fragment = url.partition("#")
+            base += f"{'&' if '?' in base else '?'}{fragment.lstrip('?')}" if fragment else ""
+            async with egress.request("GET", base) as answer:
+                text = (await answer.read(LIMIT)).decode()
+                location = answer.header("location") or ""
+            if not location.startswith(REDIRECT_URI):
+                raise FailedError(f"the consent page refused: {_why(text)}")
+            return dict(parse_qsl(urlsplit(location).query))
+
+        given = _given(provider, world, origin)
+        return await _Rehearsal(provider, given, egress=egress, browse=browse, redirect_uri=REDIRECT_URI).run()
 
 
-@asynccontextmanager
-async def _rehearsal(provider: Provider) -> "AsyncGenerator[_Stage]":
-    app = SimulatorApp(World([provider]))
-    async with serving(app) as origin, SimulatedEgress(origin) as egress:
-        yield _Stage(provider, app.world, egress)
-
-
-class _Stage:
-    def __init__(self, provider: Provider, world: World, egress: SimulatedEgress) -> None:
-        self.provider, self.world, self.egress = provider, world, egress
-        self.client = Client("an-app", "a+secret:of/ours", provider.default_scopes)
-        self.config: dict[str, Any] = dict(config_of(provider))
-        self.credential: Credential | None = None
-        self._exchange = Exchange(egress=egress)
-
-    def acts(self) -> Sequence[tuple[str, Any]]:
+class _Rehearsal(Trial):
+    def acts(self) -> Sequence[tuple[str, Act]]:
         return (
             ("connect", self.connect),
             ("verify", self.verify),
@@ -84,35 +53,8 @@ class _Stage:
             ("wait out its rate limit", self.be_limited),
             ("renew the credential", self.renew),
             ("refuse a wrong credential", self.fail),
+            ("revoke it", self.revoke),
         )
-
-    # -- acts: None when it went well, else why there is nothing to do -----------------------------------------------
-
-    async def connect(self) -> str | None:
-        mode = self.provider.auth_mode
-        if mode is AuthMode.OAUTH2:
-            self.credential = await self._consent()
-        elif mode is AuthMode.OAUTH2_CC:
-            own = {"client_id": "their-client", "client_secret": "their+secret:/1"}
-            request = client_credentials.token_request(
-                self.provider.raw, self.client, credential=Credential(mode, own), connection_config=self.config
-            )
-            self.credential = Credential(mode, client_credentials.renewed_values(own, await self._token(request)))
-        elif mode is AuthMode.NONE:
-            self.credential = Credential(mode, {})
-        else:
-            fields = self.provider.credentials
-            names = ("apiKey",) if mode is AuthMode.API_KEY else ("username", "password")
-            self.credential = Credential(mode, {name: _typed(fields.get(name)) for name in names})
-        return None
-
-    async def verify(self) -> str | None:
-        status = await self._verification()
-        if status is None:
-            return "the entry has no verification call"
-        if not 200 <= status < 300:
-            raise _FailedError(f"the credential was refused with HTTP {status}")
-        return None
 
     async def call(self) -> str | None:
         if not self.provider.proxy.base_urls:
@@ -145,135 +87,117 @@ class _Stage:
             )
             if found is None:
                 if pages < 2:
-                    raise _FailedError("there was no second page")
+                    raise FailedError("there was no second page")
                 return None
             page = found
             url, parameters = (page.url, {}) if page.url else (url, {**parameters, **(page.parameters or {})})
-        raise _FailedError(f"the pages did not end after {seen} items")
+        raise FailedError(f"the pages did not end after {seen} items")
 
     async def be_limited(self) -> str | None:
         from dragoman_server.providers.retry import wait_before_retry
 
         if not self.provider.proxy.base_urls:
             return "the entry has no base URL"
-        status, headers, body = await self._send("/limited", {"simulate": "rate-limit"})
+        status, headers, body = await self.send("/limited", {"simulate": "rate-limit"})
         wait = wait_before_retry(self.provider, status, headers, body.decode(), 0, SystemClock().now())
         if wait is None:
-            raise _FailedError(f"HTTP {status} was not seen as a rate limit")
+            raise FailedError(f"HTTP {status} was not seen as a rate limit")
         await self._get("/limited", {"simulate": "rate-limit"})
         return None
 
     async def renew(self) -> str | None:
-        mode, old = self.provider.auth_mode, self.credential
-        if mode not in {AuthMode.OAUTH2, AuthMode.OAUTH2_CC} or old is None:
-            return "it does not expire"
-        if mode is AuthMode.OAUTH2:
-            request = refresh_token.token_request(
-                self.provider.raw, self.client, credential=old, connection_config=self.config
-            )
-            answer = await self._token(request, refreshing=True)
-            self.credential = Credential(mode, refresh_token.renewed_values(old.values, answer))
-        else:
-            await self.connect()
-        return await self.call()
+        left_out = await super().renew()
+        return left_out or (await self.call() and None)
 
     async def fail(self) -> str | None:
-        mode, good = self.provider.auth_mode, self.credential
-        if mode is AuthMode.NONE or good is None:
+        good = self.credential
+        if self.provider.auth_mode in _UNCHECKED or good is None:
             return "there is none"
-        self.credential = Credential(mode, {k: "invalid" if isinstance(v, str) else v for k, v in good.values.items()})
-        status = await self._verification()
+        self.credential = Credential(good.type, _spoiled(good.values))
+        status = await self.verification()
         if status is None and self.provider.proxy.base_urls:
-            status = (await self._send("/things", {}))[0]
+            status = (await self.send("/things", {}))[0]
         self.credential = good
+        if status is None:
+            return "the entry has nothing to call"
         if status != 401:
-            raise _FailedError(f"a wrong credential was answered with HTTP {status}")
+            raise FailedError(f"a wrong credential was answered with HTTP {status}")
         return None
-
-    # -- stage machinery ---------------------------------------------------------------------------------------------
-
-    async def _consent(self) -> Credential:
-        entry, verifier = self.provider.raw, pkce.new_verifier()
-        wanted = verifier if authorization_code.uses_pkce(entry) else None
-        asked = authorization_code.Asked(REDIRECT_URI, "some-state", wanted, self.config)
-        url = authorization_code.authorization_url(entry, self.client, asked)
-        base, _, fragment = url.partition("#")
-        url = base + (f"{'&' if '?' in base else '?'}{fragment.lstrip('?')}" if fragment else "")
-        async with self.egress.request("GET", url) as answer:
-            text = (await answer.read(_LIMIT)).decode()
-            location = answer.header("location") or ""
-        if not location.startswith(REDIRECT_URI):
-            raise _FailedError(f"the consent page refused: {_why(text)}")
-        back = dict(parse_qsl(urlsplit(location).query))
-        self.config |= {k: back[k] for k in entry.get("redirect_uri_metadata") or () if k in back}
-        request = authorization_code.token_request(
-            entry,
-            self.client,
-            code=back[str(entry.get("authorization_code_param_in_callback") or "code")],
-            verifier=wanted,
-            redirect_uri=REDIRECT_URI,
-            connection_config=self.config,
-        )
-        given = await self._token(request)
-        self.config |= given.metadata
-        values = {"access_token": given.access_token, "refresh_token": given.refresh_token, "raw": dict(given.raw)}
-        return Credential(AuthMode.OAUTH2, {k: v for k, v in values.items() if v is not None})
-
-    async def _token(self, request: TokenRequest, *, refreshing: bool = False) -> TokenAnswer:
-        answer = await self._exchange.ask(
-            self.provider.raw,
-            request,
-            now=SystemClock().now(),
-            seconds=15,
-            operation=None,
-            refreshing=refreshing,
-        )
-        if not isinstance(answer, TokenAnswer):
-            raise _FailedError(f"the token endpoint refused: {answer.description or answer.error or answer.status}")
-        return answer
-
-    def _scope(self) -> RequestScope:
-        app = {"client_id": self.client.client_id, "client_secret": self.client.client_secret}
-        return RequestScope(self.config, self.credential, app)
-
-    async def _verification(self) -> int | None:
-        """Return the status of the first call that works, else of the last; None when the entry has none."""
-        status: int | None = None
-        for call in verification_calls(self.provider, self._scope()):
-            request = call.request
-            async with self.egress.request(
-                request.method, request.url, headers=request.headers, body=call.body
-            ) as answer:
-                status = answer.status
-            if 200 <= status < 300:
-                break
-        return status
-
-    async def _send(
-        self, endpoint: str, parameters: Mapping[str, Any], *, in_body: bool = False
-    ) -> tuple[int, dict[str, str], bytes]:
-        query = [] if in_body else [(k, str(v)) for k, v in parameters.items()]
-        method, body = ("POST", json.dumps(parameters).encode()) if in_body else ("GET", None)
-        headers = [("content-type", "application/json")] if in_body else []
-        request = build_request(
-            self.provider, self._scope(), method=method, endpoint=endpoint, query=query, headers=headers, body=body
-        )
-        async with self.egress.request(method, request.url, headers=request.headers, body=body) as answer:
-            return answer.status, {k.lower(): v for k, v in answer.headers}, await answer.read(_LIMIT)
 
     async def _get(
         self, endpoint: str, parameters: Mapping[str, Any], *, in_body: bool = False
     ) -> tuple[Any, dict[str, str]]:
-        status, headers, body = await self._send(endpoint, parameters, in_body=in_body)
+        status, headers, body = await self.send(endpoint, parameters, in_body=in_body)
         if status != 200:
-            raise _FailedError(f"HTTP {status}: {_why(body.decode())}")
+            raise FailedError(f"HTTP {status}: {_why(body.decode())}")
         return json.loads(body), headers
 
 
-def _typed(field: Field | None) -> str:
+_KEPT = frozenset({"region", "service", "role_arn", "server", "config_override"})
+
+
+def _spoiled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a credential's fields, all wrong but those that are no secret."""
+    wrong: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            wrong[name] = value if name in _KEPT else "invalid"
+        elif isinstance(value, Mapping) and name not in _KEPT:
+            wrong[name] = _spoiled(cast("Mapping[str, Any]", value))
+        else:
+            wrong[name] = value
+    return wrong
+
+
+def _given(provider: Provider, world: World, origin: str) -> Given:
+    """Make up what a developer would give, and tell the vendor the secrets it would know."""
+    key = _private_key(provider)
+    link = f"{origin}/authorize/{provider.name}/installations/new?" + urlencode(
+        {"back": REDIRECT_URI, "app_id": "4711", "simulate": "allow"}
+    )
+    known = {
+        "client_id": "an-app", "client_secret": "a+secret:of/ours", "scopes": ",".join(provider.default_scopes),
+        "app_id": "4711", "app_link": link, "private_key": key, "privateKey": key, "token_id": "token-1",
+        "token_secret": "token-secret", "aws_access_key_id": "AKIAOURS", "aws_secret_access_key": "our+aws/secret",
+        "external_id": "an-external-id",
+    }  # fmt: skip
+    found: dict[str, dict[str, str]] = {"app": {}, "custom": {}, "config": {}, "typed": {}}
+    for question in questions_of(provider):
+        found[question.group][question.name] = _made_up(question, known)
+    app, custom, typed = found["app"], found["custom"], found["typed"]
+    for name, secret in (
+        (app.get("client_id"), app.get("client_secret")),
+        (custom.get("aws_access_key_id"), custom.get("aws_secret_access_key")),
+        (typed.get("token_id"), typed.get("token_secret")),
+        (app.get("app_id"), app.get("private_key")),
+        (provider.name, typed.get("privateKey")),
+        (typed.get("username") if provider.auth_mode is AuthMode.SIGNATURE else None, typed.get("password")),
+    ):
+        if name and secret:
+            world.tell(name, secret)
+    return Given(**found)
+
+
+def _made_up(question: Question, known: Mapping[str, str]) -> str:
+    field = question.field
+    stated = field is not None and (field.enum or field.default_value or field.example)
+    if question.name in known and not (stated and question.name not in {"private_key", "privateKey"}):
+        return known[question.name]
     if field is None:
-        return "good-secret-123456"
-    return "" if field.hidden else fill(field)
+        return "" if question.optional else "good-secret-123456"
+    text = fill(field)
+    return "0123456789abcdef01234567" if text == "acme" and question.group == "typed" else text
+
+
+def _private_key(provider: Provider) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    protocol = cast("Mapping[str, Any]", provider.get("signature") or {}).get("protocol", "RSA")
+    if protocol == "HMAC":
+        return "0f" * 32
+    key = ec.generate_private_key(ec.SECP256R1()) if protocol == "EC" else rsa.generate_private_key(65537, 2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _why(text: str) -> str:
