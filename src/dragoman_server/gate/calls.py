@@ -205,7 +205,9 @@ class RunCalls:
 
     async def variables(self) -> Mapping[str, str]:
         found = await through_outage(lambda: self._variables.list(self._environment_id))
-        return {name: value.reveal() for name, value in found.items()}
+        values = {name: value.reveal() for name, value in found.items()}
+        self._target.operation.hide(values.values())  # from here on the function may write them into its log
+        return values
 
     async def trigger_action(self, name: str, input: bytes | None) -> bytes | None:  # noqa: A002 (the wire's word)
         await self._ensure_current()
