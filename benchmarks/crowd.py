@@ -36,9 +36,9 @@ def more_connections(world: World, count: int) -> None:
     async def copy() -> None:
         raw = await connect(world.database_url())
         try:
-            await raw.execute(COPIES, world.connection, f"crowd-{uuid.uuid4().hex[:6]}-", count)
+            await raw.execute(COPIES, world.connection, f"crowd-{uuid.uuid4().hex[:6]}-", count, timeout=600)
             for name in ("control.connections", "connect.credentials"):
-                await raw.execute(f"VACUUM ANALYZE {name}")
+                await raw.execute(f"VACUUM ANALYZE {name}", timeout=600)
         finally:
             await raw.close()
 

@@ -47,7 +47,8 @@ def run(size: Size) -> Iterator[Result]:
     """Warm, busy, evicted."""
     count = size.pick(2, 20, 20)
     idle = size.pick(2, 30, 30)
-    with open_world({"DRAGOMAN_RUNNER_IDLE_SECONDS": str(idle), "DRAGOMAN_ACTION_SLOTS": "32"}) as world:
+    settings = {"DRAGOMAN_RUNNER_IDLE_SECONDS": str(idle), "DRAGOMAN_ACTION_SLOTS": "32"}
+    with open_world(None if size is Size.SMOKE else settings) as world:
         [worker] = processes.workers(supervisor(world.platform))
         apis = tenants(world, count)
         for api in apis:

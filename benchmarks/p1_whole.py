@@ -30,9 +30,9 @@ def proxied(world: World, requests: Iterator[bytes], calls: int, label: str) -> 
 
 def run(size: Size) -> Iterator[Result]:
     """Small, then grown."""
-    calls = size.pick(200, 15_000, 60_000)
-    spread = size.pick(3, 1000, 1000)
-    crowd, tenants = size.pick(50, 100_000, 100_000), size.pick(2, 300, 1000)
+    calls = size.pick(200, 10_000, 60_000)
+    spread = size.pick(3, 500, 1000)
+    crowd, tenants = size.pick(50, 100_000, 100_000), size.pick(2, 200, 1000)
     with open_world() as world:
         cost, rate, spent = proxied(world, world.proxied(), calls, "p1 one connection")
         yield cost

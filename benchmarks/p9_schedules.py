@@ -86,7 +86,7 @@ async def measure(count: int, due: int, seconds: float, *, tenants: int) -> tupl
 
 def run(size: Size) -> Iterator[Result]:
     """100k schedules; then fewer schedules and one tenant, for the growth."""
-    count, due, seconds = size.pick(300, 100_000, 100_000), size.pick(100, 1000, 1000), size.pick(1.0, 20.0, 60.0)
+    count, due, seconds = size.pick(300, 100_000, 100_000), size.pick(100, 1000, 1000), size.pick(0.5, 20.0, 60.0)
     tenants = size.pick(10, 1000, 1000)
     late, cost = asyncio.run(measure(count, due, seconds, tenants=tenants))
     yield replace(late, target=300)

@@ -6,6 +6,14 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+def parent_of(pid: int) -> int | None:
+    """None when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 def tree(pid: int) -> list[int]:
     """`pid` and its living descendants."""
     children: dict[int, list[int]] = {}

@@ -4,12 +4,15 @@ import argparse
 import itertools
 import json
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 from benchmarks import flame
@@ -44,12 +47,17 @@ def benchmark(run: Run) -> None:
     parser.add_argument("--out", type=Path, help="where the results go, as JSON")
     given = parser.parse_args()
     results: list[Result] = []
+    signal.signal(signal.SIGTERM, _leave)
     try:
         results.extend(run(given.size or Size.USUAL))
     finally:
         print(table(results), flush=True)
         if given.out is not None:
             given.out.write_text(json.dumps([one.as_dict() for one in results]), "utf-8")
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)  # what was started is taken down on the way out
 
 
 @dataclass(slots=True)
