@@ -153,7 +153,11 @@ def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
         authenticator=authenticator,
         edition=parts.edition,
         routers=[
-            system_routes.routes(ready=ready, openapi=openapi),
+            system_routes.routes(
+                ready=ready,
+                openapi=openapi,
+                metrics_token=token.get_secret_value() if (token := parts.settings.metrics_token) else None,
+            ),
             provider_routes.routes(parts.catalogue),
             integration_routes.routes(
                 integrations=parts.integrations,

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     sync_timeout_seconds: int = Field(24 * 3600, ge=10, description="Wall time of one sync run.")
     action_timeout_seconds: int = Field(15 * 60, ge=1, description="Wall time of one action.")
     runner_idle_seconds: int = Field(900, ge=1, description="A deployment's zygote leaves after so long without a run.")
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="What a scraper of `/metrics` sends as `Authorization: Bearer …`. Unset: only callers on the "
+        "machine itself, not through a proxy, may read them.",
+    )
     drain_seconds: int = Field(20, ge=0, description="How long SIGTERM waits for what is running.")
     package_index_url: SecretStr | None = Field(
         None, description="Where a deployment's wheels come from. Default: what pip is configured with."
