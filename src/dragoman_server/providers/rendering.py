@@ -172,8 +172,7 @@ def own_origins(provider: Provider, scope: RequestScope) -> frozenset[str]:
 
 def signs_requests(provider: Provider) -> bool:
     """Whether each request is signed, so that no two have the same headers."""
-    signed = provider.auth_mode is AuthMode.AWS_SIGV4 or provider.auth_mode in _OAUTH1_MODES
-    return signed or bool(provider.get("dpop"))
+    return provider.auth_mode is AuthMode.AWS_SIGV4 or provider.auth_mode in _OAUTH1_MODES
 
 
 def needs_body(provider: Provider, content_type: str | None = None) -> bool:

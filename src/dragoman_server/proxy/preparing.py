@@ -12,6 +12,7 @@ from dragoman_server.kit.ids import ConnectionRowId
 from dragoman_server.providers.model import Credential, Provider
 from dragoman_server.providers.rendering import (
     OutboundRequest,
+    Proven,
     RequestScope,
     build_request,
     callers_headers,
@@ -54,6 +55,7 @@ class Prepared:
     headers: list[tuple[str, str]]
     names: frozenset[str]
     origins: frozenset[str]
+    proven: Proven | None
     certificate: tuple[str, str] | None
 
     def is_for(
@@ -82,7 +84,12 @@ class Prepared:
         if request.query:
             url = with_query(url, request.query)
         return OutboundRequest(
-            checked_method(request.method), url, headers, self.origins, client_certificate=self.certificate
+            checked_method(request.method),
+            url,
+            headers,
+            self.origins,
+            dpop=self.proven,
+            client_certificate=self.certificate,
         )
 
 
@@ -161,6 +168,7 @@ class Preparer:
             headers=blank.headers,
             names=frozenset(name for name, _ in blank.headers),
             origins=blank.credential_origins,
+            proven=blank.dpop,
             certificate=blank.client_certificate,
         )
         while len(self._kept) >= _KEPT:
