@@ -15,6 +15,9 @@ _OPENING = """\
 (beside the consent page of OAuth), *pages* how lists are walked, *verified* whether a credential is tried before it is
 saved.
 
+Left out, because we could not check their public documentation: Slack's and Google Calendar's MCP servers (connect them
+as `mcp-generic` by their address) and SAP's OData services with client credentials.
+
 | Provider | Name | Mode | Asks for | Pages | Verified | Categories |
 |---|---|---|---|---|---|---|
 """
