@@ -159,8 +159,10 @@ class Consumer:
         finally:
             self._stopped.discard((task.id, task.attempt))
             self._running.pop((task.id, task.attempt), None)
+            was_full = not self._free([task.queue])
             self._lanes[task.queue] -= 1
-            self._freed.set()
+            if was_full or self._stopping.is_set():  # else the loop waits for work of this lane already
+                self._freed.set()
 
     async def _outcome(self, task: ClaimedTask) -> Outcome:
         try:

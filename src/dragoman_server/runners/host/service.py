@@ -5,7 +5,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -90,9 +90,15 @@ class Warm:
 
 @dataclass(slots=True)
 class Running:
-    cancelled: asyncio.Event
+    cancelled: bool = False
     spares: bool = True
     """Whether another run like this one is to be expected."""
+    wake: Callable[[], None] | None = None
+
+    def cancel(self) -> None:
+        self.cancelled = True
+        if self.wake is not None:
+            self.wake()
 
 
 class LocalRunnerHost:
@@ -126,7 +132,7 @@ class LocalRunnerHost:
         """End every run (they return Interrupted) and every zygote."""
         self._stopping = True
         for running in list(self._running.values()):
-            running.cancelled.set()
+            running.cancel()
         for task in self._starting.values():
             task.cancel()
         for place in list(self._warm):
@@ -154,7 +160,7 @@ class LocalRunnerHost:
     async def describe(self, bundle: BundleRef) -> dict[str, Any]:
         limits = DESCRIBE_LIMITS
         head = {"kind": "describe", "function": "", "run": {"integration": ""}}
-        outcome = await self._attempt(bundle, head, b"", limits, NoCalls(), Running(asyncio.Event(), spares=False))
+        outcome = await self._attempt(bundle, head, b"", limits, NoCalls(), Running(spares=False))
         match outcome:
             case Failed(error=error):
                 raise BundleError(error.message, payload=error.traceback)
@@ -186,7 +192,7 @@ class LocalRunnerHost:
         if spec.input is not None:
             head["has_input"] = True
             body += spec.input
-        running = self._running[spec.run_id] = Running(asyncio.Event())
+        running = self._running[spec.run_id] = Running()
         try:
             return await self._attempt(spec.bundle, head, body, spec.limits, calls, running)
         except RunnerError as error:
@@ -199,7 +205,7 @@ class LocalRunnerHost:
     def cancel(self, run_id: RunId) -> bool:
         running = self._running.get(run_id)
         if running is not None:
-            running.cancelled.set()
+            running.cancel()
         return running is not None
 
     async def evict(self, environment_id: EnvironmentId, deployment_id: DeploymentId | None = None) -> None:
@@ -284,20 +290,13 @@ class LocalRunnerHost:
         ended_well = False
         try:
             connection.start({**head, "protocol": frames.VERSION, "output_bytes": limits.output_bytes}, body)
-            cancelled = asyncio.ensure_future(running.cancelled.wait())
-            try:
-                await asyncio.wait(
-                    [connection.outcome, cancelled],
-                    timeout=limits.wall.total_seconds(),
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            finally:
-                cancelled.cancel()
+            if not running.cancelled:
+                await _first(loop, connection.outcome, running, limits.wall.total_seconds())
             usage = Usage((time.monotonic() - began) * 1000)
             if connection.outcome.done() and (said := connection.outcome.result()) is not None:
                 ended_well = True
                 return outcome_of_message(*said, usage, limits)
-            if running.cancelled.is_set():
+            if running.cancelled:
                 return Interrupted("shutdown" if self._stopping else "cancelled", usage)
             if not connection.outcome.done():
                 text = f"The function ran longer than {limits.wall.total_seconds():g} seconds and was ended."
@@ -421,6 +420,26 @@ class LocalRunnerHost:
             stage = tiers.shared_stage(stage)
         runtime.forget_old_copies(stage / "bundles")
         return report, runtime.stage(stage, for_other_users=apart), stage
+
+
+async def _first(
+    loop: asyncio.AbstractEventLoop, outcome: "asyncio.Future[Any]", running: Running, seconds: float
+) -> None:
+    """Wait for the outcome, the run's cancellation or its deadline."""
+    happened: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not happened.done():
+            happened.set_result(None)
+
+    running.wake = wake
+    outcome.add_done_callback(wake)
+    deadline = loop.call_later(seconds, wake)
+    try:
+        await happened
+    finally:
+        deadline.cancel()
+        running.wake = None
 
 
 def _limits(limits: Limits, zygote: Zygote) -> dict[str, Any]:
