@@ -117,7 +117,7 @@ class Deliverer:
     async def _claim(self) -> tuple[list[Claimed], bool]:
         limit = min(CLAIM_LIMIT, self._concurrency - len(self._tasks))
         caps = {key: pace.room for key, pace in self._paces.items() if pace.room != rules.FIRST_AT_ONCE}
-        async with self._database.transaction() as conn:
+        async with self._database.connection() as conn:  # one statement: it commits by itself
             claimed, after = await _store.claim(
                 conn,
                 after=self._after,
