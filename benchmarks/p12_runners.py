@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from benchmarks.process_tree import pss_megabytes
 from benchmarks.result import Result
-from benchmarks.rig import Size, benchmark, supervisor
+from benchmarks.rig import Size, benchmark, is_lent, supervisor
 from benchmarks.world import World, deploy, open_world
 from dragoman import Client
 from tests.support import processes
@@ -48,7 +48,7 @@ def run(size: Size) -> Iterator[Result]:
     count = size.pick(2, 20, 20)
     idle = size.pick(2, 30, 30)
     settings = {"DRAGOMAN_RUNNER_IDLE_SECONDS": str(idle), "DRAGOMAN_ACTION_SLOTS": "32"}
-    with open_world(None if size is Size.SMOKE else settings) as world:
+    with open_world(None if is_lent() else settings) as world:
         [worker] = processes.workers(supervisor(world.platform))
         apis = tenants(world, count)
         for api in apis:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.result import Result, percentile
-from benchmarks.rig import Size, benchmark, measured
+from benchmarks.rig import Size, benchmark, is_lent, measured
 from benchmarks.world import World, open_world
 from tests.support import processes
 from tests.support.platform import poll_until
@@ -24,7 +24,7 @@ def timed(world: World) -> float:
 def run(size: Size) -> Iterator[Result]:
     """First ever, warm, evicted."""
     times = size.pick(1, 10, 30)
-    idle = None if size is Size.SMOKE else {"DRAGOMAN_RUNNER_IDLE_SECONDS": "1"}
+    idle = None if is_lent() else {"DRAGOMAN_RUNNER_IDLE_SECONDS": "1"}
     with open_world(idle, functions=True) as world:
         world.api.integrations.list()  # the client's own connection is open
         with measured(world.pid, label="p7") as spent:

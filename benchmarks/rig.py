@@ -97,6 +97,11 @@ def unique(name: str) -> str:
     return f"{name}-{os.getpid()}-{next(_numbers)}"
 
 
+def is_lent() -> bool:
+    """Whether somebody lends a platform, with settings of theirs."""
+    return bool(_lent)
+
+
 @contextmanager
 def lend(platform: RunningPlatform) -> Generator[None]:
     """Benchmarks that need no settings of their own use `platform` meanwhile: the smoke test starts one for all."""

@@ -92,13 +92,16 @@ def test_a_hangup_replaces_every_worker_and_no_caller_sees_an_error(two: Running
     for one in callers:
         one.start()
 
-    os.kill(supervisor(two), signal.SIGHUP)
-    with socket.create_connection(("127.0.0.1", httpx.URL(two.url).port or 0), timeout=60) as kept:
-        last = told_to_close(kept)
-    poll_until(lambda: replaced(two, before), "two other workers", seconds=90)
-    for one in callers:
-        one.done.set()
-        one.join()
+    try:
+        os.kill(supervisor(two), signal.SIGHUP)
+        with socket.create_connection(("127.0.0.1", httpx.URL(two.url).port or 0), timeout=60) as kept:
+            last = told_to_close(kept)
+        poll_until(lambda: replaced(two, before), "two other workers", seconds=90)
+    finally:
+        for one in callers:
+            one.done.set()
+        for one in callers:
+            one.join()
 
     assert last == b""
     assert [one.failures for one in callers] == [[], [], [], []]
