@@ -67,15 +67,15 @@ async def test_a_pulse_that_nobody_asks_for_rests_and_whoever_asks_next_sets_it_
     listening = asyncio.create_task(invalidations.run())
     async with asyncio.timeout(10):
         while not invalidations.healthy():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # plays somebody who asks again
 
         clock.advance(timedelta(seconds=RESTS_AFTER_SECONDS + 1))
         while not invalidations.resting:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # plays somebody who asks again
         clock.advance(timedelta(seconds=2))
 
         assert not invalidations.healthy(), "whoever asks first reads past the caches"
         while not invalidations.healthy():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # plays somebody who asks again
     await invalidations.stop()
     await listening

@@ -348,7 +348,7 @@ async def run(soak: Soak, *, seconds: float, kill_every: float, pace: float = 1.
                     group.create_task(repeat(soak, kind, every / pace, lambda once=once: once(soak)))
             group.create_task(kill_now_and_then(soak, kill_every))
             group.create_task(watch_memory(soak))
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(seconds)  # plays the time in which customers come
             soak.stopping.set()
         await everything_is_told(soak)
 
