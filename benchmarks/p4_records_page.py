@@ -98,7 +98,7 @@ def through_http(world: World, size: Size) -> Iterator[Result]:
     for limit, target in TARGETS:
         uvloop.run(read(limit))
         spent = uvloop.run(read(limit))
-        said = f"{spent.conditions}; c=1, p50 wall about {spent.wall / rounds * 1000:.1f} ms with the client's parsing"
+        said = f"{spent.conditions}; c=1, mean wall {spent.wall / rounds * 1000:.1f} ms with the client's parsing"
         yield Result(
             "P4", f"page of {limit}, GET /records: CPU", spent.cpu / rounds * 1e3, "ms", target, conditions=said
         )
