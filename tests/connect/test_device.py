@@ -15,7 +15,7 @@ from aiohttp import web
 from dragoman_server.connect import _device_store
 from dragoman_server.connect.device import FACT
 from dragoman_server.kit.ids import OperationId
-from dragoman_server.outbox import Relay
+from dragoman_server.outbox import FactsFailedError, NotYetError, Relay, StoredFact
 from tests.conftest import MoveClock
 from tests.connect.browsing import api_key, browser
 from tests.connect.world import World, process
@@ -177,6 +177,34 @@ async def test_the_relay_asks_until_it_ends_and_tells_the_socket(
     assert [(o.ok, o.ws_client_id) for o in tv.told.outcomes] == [(True, "socket-1")]
 
 
+def facts_of(world: World, *keys: str) -> list[StoredFact]:
+    return [StoredFact(n, FACT, world.environment.id, key, {"v": 1}, 1, 0, 1) for n, key in enumerate(keys)]
+
+
+async def test_a_turn_that_lasts_begins_no_more_polls(tv: World, server: Server, page: CodePage) -> None:
+    """The relay cuts off a turn that lasts too long, and with it whoever has a token in hand."""
+    ids = [(await page.begin()).json()["data"]["id"] for _ in range(2)]
+    devices = tv.one.parts.devices
+    devices.turn_seconds = -1
+
+    with pytest.raises(FactsFailedError) as left:
+        await devices.handle(facts_of(tv, *ids))
+
+    assert server.polls == 0
+    assert [type(error) for error in left.value.failures.values()] == [NotYetError, NotYetError]
+
+
+async def test_a_poll_that_breaks_costs_no_other_its_token(tv: World, server: Server, page: CodePage) -> None:
+    id_ = (await page.begin()).json()["data"]["id"]
+    server.says = [(200, TOKEN)]
+
+    with pytest.raises(FactsFailedError) as failed:
+        await tv.one.parts.devices.handle(facts_of(tv, "no id at all", id_))
+
+    assert list(failed.value.failures) == [0]
+    assert (await page.look(id_))["status"] == "connected"
+
+
 @pytest.mark.parametrize("error", ["access_denied", "expired_token", "invalid_grant", "something_else"])
 async def test_every_refusal_ends_it_with_one_message_and_stores_nothing(
     tv: World, server: Server, page: CodePage, error: str
@@ -256,6 +284,16 @@ async def test_an_answer_that_is_no_code_is_refused_in_the_envelope(
 
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "device_authorization_err"
+
+
+@pytest.mark.parametrize("life", [1e300, -1e300, 10**18, "9" * 400, "nan", [1]])
+async def test_a_life_beyond_all_measure_is_no_fault(server: Server, page: CodePage, life: object) -> None:
+    server.gives["expires_in"] = life
+
+    response = await page.begin()
+
+    assert response.status_code == 201
+    assert 1 <= response.json()["data"]["expires_in"] <= 1800
 
 
 async def test_a_provider_without_device_codes_says_so_and_one_without_a_browser_too(tv: World, page: CodePage) -> None:

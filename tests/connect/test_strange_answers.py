@@ -49,6 +49,7 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
     "a list": (200, "application/json", f'["{LEAK}"]'),
     "a token that is no text": (200, "application/json", '{"access_token":{"a":1}}'),
     "broken json": (200, "application/json", '{"access_token":"x"'),
+    "json without a bottom": (200, "application/json", '{"access_token":' * 50_000),
     "bytes": (200, "application/octet-stream", "\x00\x01\x02"),
     "a redirect": (302, "text/plain", ""),
     "too many requests": (429, "application/json", '{"error":"slow_down"}'),

@@ -42,9 +42,13 @@ from dragoman_server.vault import Vault, data_key_of
 
 FACT = "device"
 PURPOSE = "device_authorization"
-CLAIM = timedelta(seconds=45)
+CLAIM = timedelta(seconds=60)
 """Longer than one poll takes: until then nobody else asks, even if the one who does is gone."""
 AT_ONCE = 32
+TURN_SECONDS = 8.0
+"""A turn begins no poll later. What one takes (an answer, its expiry, a check) then ends within the relay's patience: one
+that was cut off there would lose the token it had in hand."""
+TOO_LATE = NotYetError(timedelta(seconds=1))
 Tell = Callable[[Outcome], Awaitable[None]]
 
 
@@ -86,6 +90,7 @@ class DeviceAuthorizations:
         self._connecting = connecting
         self._logs = logs
         self._tell = tell
+        self.turn_seconds = TURN_SECONDS
 
     async def begin(self, session: ConnectSession, target: Target, asking: Asking) -> Begun:
         """Return the code to show; raise before anything is stored when the provider gives none."""
@@ -124,13 +129,17 @@ class DeviceAuthorizations:
     async def handle(self, facts: Sequence[StoredFact]) -> None:
         """Ask the providers once each; what is not decided yet comes back after its interval."""
         room = asyncio.Semaphore(AT_ONCE)
+        ends_at = asyncio.get_running_loop().time() + self.turn_seconds
         waits: dict[int, Exception] = {}
 
         async def one(fact: StoredFact) -> None:
             async with room:
+                if asyncio.get_running_loop().time() > ends_at:
+                    waits[fact.id] = TOO_LATE
+                    return
                 try:
                     wait = await self.poll(fact.environment_id, UUID(fact.key))
-                except DragomanError as error:
+                except Exception as error:  # whatever it is, the others go on: they may have a token in hand
                     waits[fact.id] = error
                     return
             if wait is not None:

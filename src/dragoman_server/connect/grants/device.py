@@ -17,7 +17,7 @@ from dragoman_server.providers.urls import render_url
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 CODE = "device_authorization_err"
-LONGEST_LIFE = timedelta(minutes=30)
+LONGEST_LIFE_SECONDS = 1800
 USUAL_INTERVAL = 5
 LONGEST_INTERVAL = 60
 SLOWER = 5
@@ -74,7 +74,7 @@ def begin(entry: Entry, client: Client, config: Mapping[str, Any], *, now: datet
         user_code=shown,
         verification_uri=place,
         verification_uri_complete=_address(raw.get("verification_uri_complete")),
-        life=min(timedelta(seconds=max(_whole(raw.get("expires_in"), 900), 1)), LONGEST_LIFE),
+        life=timedelta(seconds=min(max(_whole(raw.get("expires_in"), 900), 1), LONGEST_LIFE_SECONDS)),
         interval=min(max(_whole(raw.get("interval"), USUAL_INTERVAL), 1), LONGEST_INTERVAL),
     )
 

@@ -79,7 +79,7 @@ def decode_body(body: bytes) -> dict[str, Any] | None:
         return decode_xml(body)
     try:
         value = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass
     else:
         return cast("dict[str, Any]", value) if isinstance(value, dict) else None
