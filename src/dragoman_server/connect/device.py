@@ -46,8 +46,8 @@ CLAIM = timedelta(seconds=60)
 """Longer than one poll takes: until then nobody else asks, even if the one who does is gone."""
 AT_ONCE = 32
 TURN_SECONDS = 8.0
-"""A turn begins no poll later. What one takes (an answer, its expiry, a check) then ends within the relay's patience: one
-that was cut off there would lose the token it had in hand."""
+"""A turn begins no poll later. What one takes (an answer, its expiry, a check) then ends within the relay's patience:
+one that was cut off there would lose the token it had in hand."""
 TOO_LATE = NotYetError(timedelta(seconds=1))
 Tell = Callable[[Outcome], Awaitable[None]]
 
