@@ -90,7 +90,7 @@ def test_an_integration_with_connections_is_not_renamed(api: Api, home: Home) ->
         ({"custom": {"k": "x" * 8193}}, ["custom", "k"]),
         ({"allowed_origins": ["https://a.example/path"]}, ["allowed_origins", 0]),
         ({"credentials": {"type": "API_KEY"}}, ["credentials", "type"]),
-        ({"credentials": {"type": "OAUTH2", "client_id": "x"}}, ["credentials", "client_secret"]),
+        ({"credentials": {"type": "OAUTH2", "client_secret": "x"}}, ["credentials", "client_id"]),
         ({"credentials": {**OAUTH, "scopes": "a b"}}, ["credentials", "scopes"]),
         ({"credentials": {**OAUTH, "colour": "red"}}, ["credentials"]),
         ({"colour": "red"}, []),
