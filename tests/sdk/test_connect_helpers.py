@@ -1,5 +1,6 @@
 """What the helpers for applications promise, without a platform; the examples' tests play the rest."""
 
+import asyncio
 import json
 import time
 
@@ -26,6 +27,7 @@ KEY = "signing-key"
         ({"sec-fetch-site": "cross-site", "origin": "https://app.example.com"}, False),
         ({"sec-fetch-site": "none"}, False),
         ({"origin": "null"}, False),
+        ({"origin": "http://[no-address"}, False),
         ({"origin": "https://app.example.com.evil.example"}, False),
         ({}, False),
     ],
@@ -38,6 +40,29 @@ def test_only_this_site_and_trusted_origins_ask_for_sessions(headers: dict[str, 
         passed = problem.status != 403
 
     assert passed is passes
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0b", "", "x" * 256, 1, True, ["a"]])
+async def test_what_is_no_name_is_refused_in_the_envelope(name: object) -> None:
+    app = FastAPI()
+    async with AsyncClient(url="http://127.0.0.1:9", api_key="unused") as client:
+        signed_in = core.User(id="u1")
+        app.include_router(
+            connect_router(
+                client=client, webhook_signing_key=KEY, current_user=lambda: signed_in, on_auth=lambda _event: None
+            )
+        )
+        headers = {"sec-fetch-site": "same-origin", "content-type": "application/json"}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as page:
+            asked = [json.dumps({"integration": name}), json.dumps({str(name): 1})]
+            answers = [await page.post("/dragoman/session", content=body, headers=headers) for body in asked]
+
+    assert [(a.status_code, a.json()["error"]["code"]) for a in answers] == [(400, "invalid_body")] * 2
+
+
+def test_nobody_is_a_user_without_an_id() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        core.User(id="")
 
 
 def test_a_refusal_of_the_platform_is_told_to_the_developer_and_not_to_the_browser() -> None:
@@ -82,3 +107,48 @@ async def test_a_delivery_whose_handler_raised_is_handled_when_it_comes_again() 
 
     assert [a.status_code for a in answers] == [500, 204, 204]
     assert heard == ["c1", "c1"]
+
+
+class SlowMemory:
+    """Deliveries as a database would keep them: asking takes a while."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+
+    async def handled(self, delivery_id: str) -> bool:
+        found = delivery_id in self.known
+        await asyncio.sleep(0)
+        return found
+
+    async def remember(self, delivery_id: str) -> None:
+        self.known.add(delivery_id)
+
+
+async def test_a_delivery_that_comes_twice_at_once_is_handled_once() -> None:
+    heard: list[str] = []
+
+    async def on_auth(event: AuthEvent) -> None:
+        heard.append(event.connection_id)
+        await asyncio.sleep(0)
+
+    app = FastAPI()
+    async with AsyncClient(url="http://127.0.0.1:9", api_key="unused") as client:
+        app.include_router(
+            connect_router(
+                client=client,
+                webhook_signing_key=KEY,
+                current_user=lambda: None,
+                on_auth=on_auth,
+                deliveries=SlowMemory(),
+            )
+        )
+        body = json.dumps({"type": "auth", "connectionId": "c1", "success": True}).encode()
+        headers = dict(
+            signature_headers(SigningKeys(Secret(KEY)), message_id="m1", timestamp=int(time.time()), body=body)
+        )
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app") as platform:
+            posts = [platform.post("/dragoman/webhook", content=body, headers=headers) for _ in range(3)]
+            answers = await asyncio.gather(*posts)
+
+    assert heard == ["c1"]
+    assert {a.status_code for a in answers} <= {204, 503}

@@ -31,6 +31,10 @@ class User:
     organization_name: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise ValueError("User.id is empty: connections would be everybody's")
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -111,12 +115,17 @@ def read_wanted(body: bytes, content_type: str) -> Wanted:
         raise ProblemError(400, "invalid_body", "The body must be a JSON object.")
     found = {k: v for k, v in cast("dict[str, Any]", given).items() if v is not None}
     unknown = found.keys() - {"integration", "connection_id"}
-    wrong = [k for k, v in found.items() if k not in unknown and (not isinstance(v, str) or not 0 < len(v) <= 255)]
+    wrong = [k for k, v in found.items() if k not in unknown and not _is_name(v)]
     if unknown or wrong:
-        raise ProblemError(400, "invalid_body", f"Not understood: {', '.join(sorted([*unknown, *wrong]))[:200]}.")
+        names = ascii(", ".join(sorted([*unknown, *wrong])))[1:-1]  # JSON can hold halves of characters
+        raise ProblemError(400, "invalid_body", f"Not understood: {names[:200]}.")
     if "connection_id" in found and "integration" not in found:
         raise ProblemError(400, "invalid_body", "To connect again, name the integration too.")
     return Wanted(found.get("integration"), found.get("connection_id"))
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable()
 
 
 def check_same_origin(headers: Mapping[str, str], *, host: str, trusted: Sequence[str] = ()) -> None:
@@ -128,7 +137,7 @@ def check_same_origin(headers: Mapping[str, str], *, host: str, trusted: Sequenc
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin in trusted:
         return
-    own = origin is not None and origin != "null" and urlsplit(origin).netloc.lower() == host.lower()
+    own = origin is not None and _host_of(origin) == host.lower() != ""
     if not (site == "same-origin" if site is not None else own):
         raise ProblemError(
             403,
@@ -137,6 +146,13 @@ def check_same_origin(headers: Mapping[str, str], *, host: str, trusted: Sequenc
             detail=f"refused a session for Origin {origin!r}, Sec-Fetch-Site {site!r}, Host {host!r}; "
             "is a proxy changing Host? Then name your site's origin in trusted_origins.",
         )
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def allowed(wanted: Wanted, offered: Sequence[str] | None) -> list[str] | None:

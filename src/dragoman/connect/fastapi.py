@@ -102,10 +102,10 @@ def connect_router(
             return _refusal(problem, debug=debug)
         if delivery.id in under_way:
             return Response(status_code=503, headers={"Retry-After": "5"})
-        if await done.handled(delivery.id):
-            return Response(status_code=204)
         under_way.add(delivery.id)
         try:
+            if await done.handled(delivery.id):
+                return Response(status_code=204)
             if delivery.auth is not None:
                 await _call(on_auth, delivery.auth)
             elif on_other is not None:
