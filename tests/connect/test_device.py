@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from dragoman_server.connect import _device_store
-from dragoman_server.connect.device import FACT
+from dragoman_server.connect.device import FACT, MOST_OF_A_SESSION
 from dragoman_server.kit.ids import OperationId
 from dragoman_server.outbox import FactsFailedError, NotYetError, Relay, StoredFact
 from tests.conftest import MoveClock
@@ -175,6 +175,19 @@ async def test_the_relay_asks_until_it_ends_and_tells_the_socket(
     assert standing["status"] == "connected"
     assert standing["connection_id"] == tv.told.connected[0].connection.connection_id
     assert [(o.ok, o.ws_client_id) for o in tv.told.outcomes] == [(True, "socket-1")]
+
+
+async def test_a_session_begins_no_codes_without_end(tv: World, server: Server, page: CodePage) -> None:
+    """Each is asked about again and again: whoever has a link could make the server call a provider all day."""
+    begun = [await page.begin() for _ in range(MOST_OF_A_SESSION + 2)]
+    asked = len(server.forms)
+    server.says = [(400, {"error": "access_denied"})]
+    await poll(tv, begun[0].json()["data"]["id"])
+
+    assert [r.status_code for r in begun] == [201] * MOST_OF_A_SESSION + [400, 400]
+    assert begun[-1].json()["error"]["code"] == "device_authorization_err"
+    assert asked == MOST_OF_A_SESSION
+    assert (await page.begin()).status_code == 201
 
 
 def facts_of(world: World, *keys: str) -> list[StoredFact]:

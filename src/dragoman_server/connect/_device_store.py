@@ -15,6 +15,7 @@ INSERT_DEVICE = read_sql(_PACKAGE, "insert_device")
 CLAIM_DEVICE = read_sql(_PACKAGE, "claim_device")
 RELEASE_DEVICE = read_sql(_PACKAGE, "release_device")
 END_DEVICE = read_sql(_PACKAGE, "end_device")
+PENDING_DEVICES = read_sql(_PACKAGE, "pending_devices")
 READ_DEVICE = read_sql(_PACKAGE, "read_device")
 DEVICE_ENDED = read_sql(_PACKAGE, "device_ended")
 DELETE_OLD_DEVICES = read_sql(_PACKAGE, "delete_old_devices")
@@ -70,6 +71,10 @@ async def end(conn: Conn, environment_id: EnvironmentId, id_: UUID, outcome: Map
 
 async def ended(conn: Conn, environment_id: EnvironmentId, id_: UUID) -> bool:
     return bool(await conn.fetchval(DEVICE_ENDED, environment_id, id_))
+
+
+async def pending(conn: Conn, environment_id: EnvironmentId, session_id: UUID) -> int:
+    return int(await conn.fetchval(PENDING_DEVICES, environment_id, session_id))
 
 
 async def read(conn: Conn, environment_id: EnvironmentId, session_id: UUID, id_: UUID) -> DeviceRow | None:

@@ -45,6 +45,8 @@ PURPOSE = "device_authorization"
 CLAIM = timedelta(seconds=60)
 """Longer than one poll takes: until then nobody else asks, even if the one who does is gone."""
 AT_ONCE = 32
+MOST_OF_A_SESSION = 20
+"""Each code is asked about every few seconds for up to half an hour: nobody with a link may begin them without end."""
 TURN_SECONDS = 8.0
 """A turn begins no poll later. What one takes (an answer, its expiry, a check) then ends within the relay's patience:
 one that was cut off there would lose the token it had in hand."""
@@ -100,6 +102,13 @@ class DeviceAuthorizations:
             raise InvalidAuthModeError(unique_key, target.provider.auth_mode.value, "a device authorization endpoint")
         if not client.client_id:
             raise InvalidCredentialsError(f"Integration `{unique_key}` has no client id yet.")
+        async with self._database.connection() as conn:
+            waiting = await _device_store.pending(conn, session.environment_id, session.id)
+        if waiting >= MOST_OF_A_SESSION:
+            raise TokenRequestError(
+                f"{waiting} codes of this session wait to be used. Use one, or start again later.",
+                public_code=device.CODE,
+            )
         operation = self._logs.start(target.environment_id, KIND, integration=unique_key)
         try:
             code = await self._exchange.follow(
