@@ -7,37 +7,40 @@ from fastapi import APIRouter, Body, Request
 from pydantic import Field
 
 from dragoman_server.api.common import Json
+from dragoman_server.api.connect_input import Configured
 from dragoman_server.api.query_openapi import CONNECTING
 from dragoman_server.providers.model import AuthMode
-from dragoman_server.web.strict import StrictModel
 
 Enter = Callable[[Request, str, AuthMode, Mapping[str, Any]], Awaitable[Json]]
 Secret = Annotated[str, Field(min_length=1, max_length=2048)]
 Short = Annotated[str, Field(min_length=1, max_length=1024)]
-Declared = Annotated[dict[str, Any], Body(description="The fields the provider declares under `credentials`.")]
+Declared = Annotated[
+    dict[str, Any],
+    Body(description="The fields the entry declares under `credentials`, and `connection_config`."),
+]
 
 
-class TbaIn(StrictModel):
+class TbaIn(Configured):
     token_id: Secret
     token_secret: Secret
     oauth_client_id_override: str | None = Field(None, max_length=255)
     oauth_client_secret_override: str | None = Field(None, max_length=2048)
 
 
-class BillIn(StrictModel):
+class BillIn(Configured):
     username: Short
     password: Short
     organization_id: Short
     dev_key: Short
 
 
-class RoleIn(StrictModel):
+class RoleIn(Configured):
     type: Literal["AWS_SIGV4"] = "AWS_SIGV4"
     role_arn: Annotated[str, Field(min_length=1, max_length=2048)]
     region: str | None = Field(None, max_length=64)
 
 
-class SignatureIn(StrictModel):
+class SignatureIn(Configured):
     type: Literal["SIGNATURE"] = "SIGNATURE"
     username: Short
     password: Short

@@ -1,6 +1,5 @@
 """Connect sessions, and the endpoints a browser calls with one to create a connection."""
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -8,15 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
-from dragoman_server.api import connect_modes, device_routes
+from dragoman_server.api import connect_input, connect_modes, device_routes
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
+from dragoman_server.api.connect_input import Configured, Leave
 from dragoman_server.api.connect_ui_routes import connect_ui_settings
 from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.api.shapes import wire_time
 from dragoman_server.connect import device, pages
-from dragoman_server.connect.authorize import Asking, Outcome
+from dragoman_server.connect.authorize import Outcome
 from dragoman_server.connect.connecting import Connected
-from dragoman_server.connect.grants.authorization_code import split_scopes
 from dragoman_server.connect.handshake import Begun
 from dragoman_server.connect.model import ConnectSession, SessionOptions
 from dragoman_server.connect.service import Connect
@@ -34,13 +33,7 @@ from dragoman_server.webhooks.urls import check_webhook_url
 Key = Annotated[str, Field(min_length=1, max_length=255, pattern=INTEGRATION_KEY)]
 ShortText = Annotated[str, Field(max_length=255)]
 LongText = Annotated[str, Field(max_length=8192)]
-_BRACKETED = re.compile(r"^(params|authorization_params|credentials)\[([^\[\]]{1,255})\]$")
-_PLAIN_KEYS = frozenset(
-    {"connect_session_token", "user_scope", "hmac", "ws_client_id", "connection_id", "installation", "public_key"}
-)
 _UNKEPT = {"Cache-Control": "no-store"}
-_BROUGHT = "oauth_refresh_token_override"
-_OVERRIDES = {"oauth_client_id_override": "client_id", "oauth_client_secret_override": "client_secret"}
 
 
 class OrganizationIn(StrictModel):
@@ -89,24 +82,20 @@ class Reconnect(SessionIn):
     integration_id: Key
 
 
-class ApiKeyIn(StrictModel):
+class ApiKeyIn(Configured):
     apiKey: str = Field(min_length=1, max_length=1024)  # noqa: N815 (the wire's name)
 
 
-class BasicIn(StrictModel):
+class BasicIn(Configured):
     username: str = Field("", max_length=1024)
     password: str = Field("", max_length=1024)
 
 
-class ClientIn(StrictModel):
+class ClientIn(Configured):
     client_id: str = Field(min_length=1, max_length=255)
     client_secret: str | None = Field(None, max_length=2048)
     client_certificate: str | None = Field(None, max_length=10_000)
     client_private_key: str | None = Field(None, max_length=10_000)
-
-
-class Nothing(StrictModel):
-    """A body that may be left out."""
 
 
 def routes(
@@ -143,7 +132,10 @@ def routes(
     async def read(request: Request) -> Json:
         refuse_unknown_query(request, frozenset({"connect_session_token"}))
         session = _session(request)
-        return data(_shown(session, await environments.connect_ui(session.environment_id)))
+        shape = _shown(session, await environments.connect_ui(session.environment_id))
+        if session.options.reconnect is not None:
+            shape["stored_connection_config"] = await connect.shown_config(session)
+        return data(shape)
 
     @router.delete("/connect/session", status_code=204, summary="End this session", openapi_extra=SESSION)
     async def end(request: Request) -> Response:
@@ -155,28 +147,44 @@ def routes(
     @router.get("/oauth/connect/{unique_key}", summary="Send the browser to the provider", openapi_extra=CONNECTING)
     async def begin(request: Request, unique_key: str) -> Response:
         session = _session(request)
-        given = _read_query(request)
-        asking = _asking(request, given)
+        given = connect_input.read(request)
         try:
-            brought = given["credentials"].get(_BROUGHT)
-            if brought:
-                made = await connect.use_refresh_token(session, unique_key, given["params"], asking, brought)
-                outcome = connected_outcome(made, asking.ws_client_id)
-                await tell(outcome)
-                return page_response(pages.callback(outcome))
-            begun = await connect.begin_oauth(session, unique_key, given["params"], asking)
+            begun = await leave(session, unique_key, given)
         except DragomanError as error:
             if _by_script(request):
                 raise
-            outcome = Outcome(error.public_code, error.message, unique_key, ws_client_id=asking.ws_client_id)
+            outcome = Outcome(error.public_code, error.message, unique_key, ws_client_id=given.ws_client_id)
             await tell(outcome)
             return page_response(pages.callback(outcome))
+        if isinstance(begun, Outcome):
+            return page_response(pages.callback(begun))
         if _by_script(request):
-            response: Response = Json({"data": {"url": begun.url}}, headers=_UNKEPT)
-        else:
-            response = Response(status_code=302, headers={"Location": begun.url, **_UNKEPT})
+            return _address(begun, connect)
+        response = Response(status_code=302, headers={"Location": begun.url, **_UNKEPT})
         bind(response, begun, connect)
         return response
+
+    @router.post(
+        "/oauth/connect/{unique_key}",
+        summary="Get the provider's address for the browser",
+        description="As GET, for a script: what is said stands in the body. Go to the address in the same browser.",
+        openapi_extra=CONNECTING,
+    )
+    async def address(request: Request, unique_key: str, body: Leave | None = None) -> Json:
+        given = connect_input.read(request, body)
+        begun = await leave(_session(request), unique_key, given)
+        if isinstance(begun, Outcome):
+            return data({"connectionId": begun.connection_id, "providerConfigKey": begun.integration})
+        return _address(begun, connect)
+
+    async def leave(session: ConnectSession, unique_key: str, given: connect_input.Given) -> Begun | Outcome:
+        """Begin at the provider; a refresh token that is brought along connects at once."""
+        if given.refresh_token is None:
+            return await connect.begin_oauth(session, unique_key, given.params, given.asking())
+        made = await connect.use_refresh_token(session, unique_key, given.params, given.asking(), given.refresh_token)
+        outcome = connected_outcome(made, given.ws_client_id)
+        await tell(outcome)
+        return outcome
 
     @router.get("/oauth/callback", summary="Where providers send the browser back", include_in_schema=False)
     @router.get("/oauth/callback/{integration}", include_in_schema=False)
@@ -197,8 +205,8 @@ def routes(
         return Json(found, headers={"Cache-Control": "public, max-age=300"})
 
     async def enter(request: Request, unique_key: str, mode: AuthMode, values: Mapping[str, Any]) -> Json:
-        given = _read_query(request)
-        connected = await connect.connect_with_credentials(_session(request), unique_key, mode, values, given["params"])
+        credential, config = connect_input.split(request, values)
+        connected = await connect.connect_with_credentials(_session(request), unique_key, mode, credential, config)
         return _connected(connected)
 
     @router.post("/api-auth/api-key/{unique_key}", summary="Connect with an API key", openapi_extra=CONNECTING)
@@ -220,16 +228,22 @@ def routes(
         summary="Connect to a provider without authentication",
         openapi_extra=CONNECTING,
     )
-    async def unauthenticated(request: Request, unique_key: str, body: Nothing | None = None) -> Json:  # noqa: ARG001
-        return await enter(request, unique_key, AuthMode.NONE, {})
+    async def unauthenticated(request: Request, unique_key: str, body: Configured | None = None) -> Json:
+        return await enter(request, unique_key, AuthMode.NONE, body.model_dump() if body else {})
 
-    async def begin_device(request: Request, unique_key: str) -> device.Begun:
-        given = _read_query(request)
-        return await connect.begin_device(_session(request), unique_key, given["params"], _asking(request, given))
+    async def begin_device(request: Request, unique_key: str, body: Leave | None) -> device.Begun:
+        given = connect_input.read(request, body)
+        return await connect.begin_device(_session(request), unique_key, given.params, given.asking())
 
     connect_modes.add_routes(router, enter)
     device_routes.add_routes(router, begin_device, connect.device_standing)
     return router
+
+
+def _address(begun: Begun, connect: Connect) -> Json:
+    response = Json({"data": {"url": begun.url}}, headers=_UNKEPT)
+    bind(response, begun, connect)
+    return response
 
 
 def bind(response: Response, begun: Begun, connect: Connect) -> None:
@@ -263,16 +277,6 @@ def page_response(page: pages.Page) -> Response:
 def _by_script(request: Request) -> bool:
     """A script of ours asks for the address instead of being sent there: so the token stands in a header."""
     return request.headers.get("accept", "").partition(",")[0].strip().lower() == "application/json"
-
-
-def _asking(request: Request, given: Mapping[str, dict[str, str]]) -> Asking:
-    return Asking(
-        authorization_params=given["authorization_params"],
-        user_scopes=split_scopes(request.query_params.get("user_scope", "")),
-        client_override={_OVERRIDES[k]: v for k, v in given["credentials"].items() if k in _OVERRIDES and v},
-        ws_client_id=request.query_params.get("ws_client_id"),
-        opener=request.headers.get("referer"),
-    )
 
 
 def _session(request: Request) -> ConnectSession:
@@ -370,17 +374,3 @@ def _connected(connected: Connected) -> Json:
     if connected.connection.connection_config.get("pending") is True:
         shape["isPending"] = True
     return Json(shape)
-
-
-def _read_query(request: Request) -> dict[str, dict[str, str]]:
-    """Read `params[k]`, `authorization_params[k]` and `credentials[k]`; refuse what a session may not choose."""
-    found: dict[str, dict[str, str]] = {"params": {}, "authorization_params": {}, "credentials": {}}
-    for name, value in request.query_params.multi_items():
-        match = _BRACKETED.match(name)
-        if match is not None:
-            found[match[1]][match[2]] = value
-        elif name == "connection_id":
-            raise refuse("query", "custom", "a connect session chooses the connection id itself", "connection_id")
-        elif name not in _PLAIN_KEYS:
-            raise refuse("query", "unrecognized_keys", f"Unrecognized key: {name[:100]!r}")
-    return found

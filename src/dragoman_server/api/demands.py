@@ -69,6 +69,7 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("GET", "/connect/session"): SESSION,
     ("DELETE", "/connect/session"): SESSION,
     ("GET", "/oauth/connect/{unique_key}"): SESSION,
+    ("POST", "/oauth/connect/{unique_key}"): SESSION,
     ("POST", "/oauth/device/{unique_key}"): SESSION,
     ("GET", "/oauth/device/{device_id}"): SESSION,
     ("GET", "/oauth/callback"): PUBLIC,

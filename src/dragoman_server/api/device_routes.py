@@ -7,12 +7,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 
 from dragoman_server.api.common import Json, caller, data, refuse_unknown_query
+from dragoman_server.api.connect_input import Leave
 from dragoman_server.api.query_openapi import CONNECTING, SESSION
 from dragoman_server.connect.device import Begun, Standing
 from dragoman_server.connect.model import ConnectSession
 from dragoman_server.kit.errors import NotFoundError
 
-Begin = Callable[[Request, str], Awaitable[Begun]]
+Begin = Callable[[Request, str, Leave | None], Awaitable[Begun]]
 Look = Callable[[ConnectSession, UUID], Awaitable[Standing | None]]
 
 
@@ -25,8 +26,8 @@ def add_routes(router: APIRouter, begin: Begin, look: Look) -> None:
         summary="Get a code to type in on another device",
         openapi_extra=CONNECTING,
     )
-    async def start(request: Request, unique_key: str) -> Json:
-        return data(_begun(await begin(request, unique_key)), 201)
+    async def start(request: Request, unique_key: str, body: Leave | None = None) -> Json:
+        return data(_begun(await begin(request, unique_key, body)), 201)
 
     @router.get(
         "/oauth/device/{device_id}",

@@ -120,6 +120,18 @@ class Connect:
         """Take the provider's answer; never raises for what a provider or browser may send."""
         return await self._authorize.finish(query, cookies, path=path)
 
+    async def shown_config(self, session: ConnectSession) -> dict[str, str]:
+        """Return what is stored of the connection to be authorized again, as far as a person may see it."""
+        reconnect = session.options.reconnect
+        existing = None if reconnect is None else await self._connections.by_row_id(session.environment_id, reconnect)
+        provider = None if existing is None else self._catalogue.get(existing.provider)
+        if existing is None or provider is None:
+            return {}
+        fields = provider.connection_config.values()
+        shown = [f.name for f in fields if not (f.secret or f.automated or f.hidden)]
+        stored = existing.connection_config
+        return {name: value for name in shown if isinstance(value := stored.get(name), str)}
+
     async def connect_with_credentials(
         self,
         session: ConnectSession,

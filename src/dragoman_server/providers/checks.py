@@ -101,6 +101,9 @@ def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str 
 
 
 def _check_patterns(entry: Entry, data: Mapping[str, Any]) -> None:
+    if "connection_config" in _mapping(data, "credentials"):
+        reason = "the name is taken: a body holds the connection's configuration there"
+        raise entry.error(reason, ("credentials", "connection_config"))
     for group in ("connection_config", "credentials", "assertion_option"):
         for name in _mapping(data, group):
             pattern = _mapping(data, group, name).get("pattern")

@@ -30,10 +30,8 @@ export class Api {
     this.#language = language;
   }
 
-  url(path: string, query: Iterable<[string, string]> = []): URL {
-    const url = new URL(path, this.base);
-    for (const [name, value] of query) url.searchParams.append(name, value);
-    return url;
+  url(path: string): URL {
+    return new URL(path, this.base);
   }
 
   async session(signal?: AbortSignal): Promise<Session> {
@@ -49,17 +47,12 @@ export class Api {
     return (await this.#call<{ data: Provider }>('GET', url, { signal })).data;
   }
 
-  async connect(
-    path: string,
-    query: [string, string][],
-    body: unknown,
-    signal?: AbortSignal,
-  ): Promise<Connected> {
-    return this.#call<Connected>('POST', this.url(path, query), { body, signal });
+  async connect(path: string, body: unknown, signal?: AbortSignal): Promise<Connected> {
+    return this.#call<Connected>('POST', this.url(path), { body, signal });
   }
 
-  async device(path: string, query: [string, string][], signal?: AbortSignal): Promise<DeviceCode> {
-    return (await this.#call<{ data: DeviceCode }>('POST', this.url(path, query), { signal })).data;
+  async device(path: string, body: unknown, signal?: AbortSignal): Promise<DeviceCode> {
+    return (await this.#call<{ data: DeviceCode }>('POST', this.url(path), { body, signal })).data;
   }
 
   async deviceStanding(id: string, signal?: AbortSignal): Promise<DeviceStanding> {

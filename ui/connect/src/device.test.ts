@@ -28,12 +28,17 @@ function played(standings: (DeviceStanding | ApiError)[]) {
       told.push(what);
       done({ told, waits });
     };
-    watchDevice(api, 'oauth/device/tv', [], {
-      onCode: (code) => told.push(code.user_code),
-      onConnected: (made) => end(made.connectionId),
-      onError: (error) => end(error.code),
-      wait: async (seconds) => void waits.push(seconds),
-    });
+    watchDevice(
+      api,
+      'oauth/device/tv',
+      {},
+      {
+        onCode: (code) => told.push(code.user_code),
+        onConnected: (made) => end(made.connectionId),
+        onError: (error) => end(error.code),
+        wait: async (seconds) => void waits.push(seconds),
+      },
+    );
   });
 }
 

@@ -20,13 +20,13 @@ const PATIENCE = 5;
 export function watchDevice(
   api: Pick<Api, 'device' | 'deviceStanding'>,
   path: string,
-  query: [string, string][],
+  body: unknown,
   telling: Telling,
 ): Watch {
   const stop = new AbortController();
   const wait = telling.wait ?? pause;
   const run = async () => {
-    const code = await api.device(path, query, stop.signal);
+    const code = await api.device(path, body, stop.signal);
     if (stop.signal.aborted) return;
     telling.onCode(code);
     let misses = 0;

@@ -10,24 +10,35 @@ function tell(message: PopupMessage): void {
   opener?.postMessage(message, own);
 }
 
-async function leave(url: string, token: string): Promise<void> {
+async function leave(url: string, token: string, body: unknown): Promise<void> {
   const target = new URL(url);
   if (target.origin !== own) return; // the token never goes elsewhere
   try {
-    const headers = { Authorization: `Bearer ${token}`, Accept: 'application/json' };
+    const headers = {
+      Authorization: `Bearer ${token}`,
+      Accept: 'application/json',
+      'Content-Type': 'application/json',
+    };
     const answer = await fetch(target, {
+      method: 'POST',
       headers,
+      body: JSON.stringify(body),
       credentials: 'same-origin',
       redirect: 'error',
       cache: 'no-store',
     });
     const content = (await answer.json()) as {
-      data?: { url?: string };
+      data?: { url?: string; connectionId?: string; providerConfigKey?: string };
       error?: { code?: string; message?: string };
     };
     const next = content.data?.url;
     if (answer.ok && next !== undefined && /^https?:\/\//.test(next)) {
       window.location.replace(next);
+      return;
+    }
+    const { connectionId, providerConfigKey = '' } = content.data ?? {};
+    if (answer.ok && connectionId !== undefined) {
+      tell({ type: 'dragoman_popup_connected', connectionId, providerConfigKey }); // nobody had to be asked
       return;
     }
     const { code = 'unknown_error', message = '' } = content.error ?? {};
@@ -44,6 +55,6 @@ window.addEventListener('message', (event: MessageEvent<PopupMessage | undefined
   const place = document.getElementById('wording');
   if (place !== null) place.textContent = event.data.wording;
   document.title = event.data.wording;
-  void leave(event.data.url, event.data.token);
+  void leave(event.data.url, event.data.token, event.data.body);
 });
 tell({ type: 'dragoman_popup_ready' });

@@ -17,7 +17,7 @@ export type PopupState = 'waiting' | 'blocked' | 'closed';
 export interface Plan {
   api: Api;
   path: string;
-  query: [string, string][];
+  body: Record<string, unknown>;
   websocketsPath?: string;
   detectClosed: boolean;
   /** Said by the window until it leaves. */
@@ -35,7 +35,8 @@ export interface Authorization {
 /** What the two pages of ours say to each other, always with their own origin as target. */
 export type PopupMessage =
   | { type: 'dragoman_popup_ready' }
-  | { type: 'dragoman_popup_go'; url: string; token: string; wording: string }
+  | { type: 'dragoman_popup_go'; url: string; token: string; body: Record<string, unknown>; wording: string }
+  | { type: 'dragoman_popup_connected'; providerConfigKey: string; connectionId: string }
   | { type: 'dragoman_popup_failed'; code: string; message: string };
 
 const FEATURES = 'popup,width=500,height=600';
@@ -91,7 +92,11 @@ class Running implements Authorization {
     if (event.source !== this.popup || event.origin !== this.plan.api.base.origin) return;
     const message = event.data as PopupMessage | undefined;
     if (message?.type === 'dragoman_popup_ready') void this.#go();
-    else if (message?.type === 'dragoman_popup_failed') {
+    else if (message?.type === 'dragoman_popup_connected') {
+      const { providerConfigKey, connectionId } = message;
+      this.popup.close();
+      this.#finish({ ok: true, connected: { providerConfigKey, connectionId } });
+    } else if (message?.type === 'dragoman_popup_failed') {
       this.popup.close();
       this.#finish({ ok: false, code: String(message.code), message: String(message.message) });
     } else {
@@ -113,10 +118,15 @@ class Running implements Authorization {
   async #go(): Promise<void> {
     this.#name ??= await this.#socket.name;
     if (this.#over) return;
-    const { api, path, query, wording } = this.plan;
-    const named: [string, string][] = this.#name === null ? [] : [['ws_client_id', this.#name]];
-    const url = api.url(path, [...query, ...named]).href;
-    const go: PopupMessage = { type: 'dragoman_popup_go', url, token: api.token, wording };
+    const { api, path, wording } = this.plan;
+    const body = this.#name === null ? this.plan.body : { ...this.plan.body, ws_client_id: this.#name };
+    const go: PopupMessage = {
+      type: 'dragoman_popup_go',
+      url: api.url(path).href,
+      token: api.token,
+      body,
+      wording,
+    };
     this.popup.postMessage(go, window.location.origin);
   }
 

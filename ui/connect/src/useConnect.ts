@@ -102,7 +102,7 @@ export function useConnect(task: Task): Attempt {
     running.current = authorize({
       api: own,
       path: call.path,
-      query: call.query,
+      body: call.body,
       websocketsPath: session.websocketsPath,
       detectClosed,
       wording: words.leaving(integration.display_name),
@@ -142,14 +142,14 @@ export function useConnect(task: Task): Attempt {
         setCode(given);
         setPhase('code');
       };
-      watching.current = watchDevice(api, call.path, call.query, {
+      watching.current = watchDevice(api, call.path, call.body, {
         onCode,
         onConnected: succeed,
         onError: refuse,
       });
       return;
     }
-    api.connect(call.path, call.query, call.body).then(succeed, refuse);
+    api.connect(call.path, call.body).then(succeed, refuse);
   };
 
   const again = () => {

@@ -92,6 +92,8 @@ export interface Session {
   integrations_config_defaults?: Record<string, { connection_config?: Record<string, unknown> }>;
   overrides?: Record<string, { docs_connect?: string }>;
   isReconnecting?: boolean;
+  /** What the account to be authorized again has, but for secrets. */
+  stored_connection_config?: Record<string, string>;
   connectUISettings?: Settings;
   websocketsPath?: string;
   /** Pages that may show this one in a frame; absent: any. */

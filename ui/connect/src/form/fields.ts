@@ -76,9 +76,12 @@ export interface Circumstances {
   preset?: Record<string, unknown>;
   /** When an account is authorized again, what stays blank stays as it is. */
   reconnecting?: boolean;
+  /** What the account has, as far as it may be shown. */
+  stored?: Record<string, string>;
 }
 
-export function formOf(provider: Provider, { preset = {}, reconnecting = false }: Circumstances = {}): Form {
+export function formOf(provider: Provider, circumstances: Circumstances = {}): Form {
+  const { preset = {}, reconnecting = false, stored = {} } = circumstances;
   const specs: [Part, string, FieldSpec][] = [
     ...sorted(provider.connection_config).map(([n, s]): [Part, string, FieldSpec] => ['config', n, s]),
     ...sorted(credentialSpecs(provider)).map(([n, s]): [Part, string, FieldSpec] => ['credential', n, s]),
@@ -90,10 +93,9 @@ export function formOf(provider: Provider, { preset = {}, reconnecting = false }
   for (const [part, name, spec] of specs) {
     if (spec.automated || (part === 'config' && name in preset)) continue;
     if (!spec.hidden) {
-      const kept = reconnecting && part === 'config';
-      form.fields.push(
-        field(part, name, kept ? { ...spec, optional: true, default_value: undefined } : spec),
-      );
+      const again = reconnecting && part === 'config';
+      const kept = { ...spec, optional: true, default_value: stored[name] };
+      form.fields.push(field(part, name, again ? kept : spec));
     } else if (spec.default_value !== undefined) {
       form.fixed[idOf(part, name)] = String(spec.default_value);
     }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AuthMode, FieldSpecs, Provider } from '../wire';
-import { formOf } from './fields';
+import { formOf, initialValues } from './fields';
 import { callOf, fieldOf } from './request';
 
 function call(
@@ -57,7 +57,6 @@ test.each<[AuthMode, Record<string, string>, string, unknown, FieldSpecs?]>([
   expect(call(mode, values, { credentials })).toEqual({
     kind: 'post',
     path: `${path}/my-key`,
-    query: [],
     body,
   });
 });
@@ -80,27 +79,42 @@ test.each<AuthMode>([
   'MCP_OAUTH2',
   'MCP_OAUTH2_GENERIC',
   'INSTALL_PLUGIN',
-])('%s opens a window, its config in the query', (mode) => {
+])('%s opens a window, its config in the body', (mode) => {
   const more = { connection_config: { subdomain: { suffix: '.acme.com' } } };
   expect(call(mode, { 'config.subdomain': 'one.acme.com' }, more, 'a key/x')).toEqual({
     kind: 'popup',
     path: 'oauth/connect/a%20key%2Fx',
-    query: [['params[subdomain]', 'one']],
+    body: { connection_config: { subdomain: 'one' } },
   });
 });
 
 test('an own developer app goes along with the authorization', () => {
   const more = { credentials: { oauth_client_id_override: {}, unrelated: {} } };
-  expect(call('OAUTH2', { 'credential.oauth_client_id_override': 'mine' }, more).query).toEqual([
-    ['credentials[oauth_client_id_override]', 'mine'],
-  ]);
+  expect(call('OAUTH2', { 'credential.oauth_client_id_override': 'mine' }, more).body).toEqual({
+    credentials: { oauth_client_id_override: 'mine' },
+  });
 });
 
 test('what is not visible is not sent', () => {
   const more = { connection_config: { kind: {}, host: { visible_when: { field: 'kind', equals: 'own' } } } };
-  expect(call('NONE', { 'config.kind': 'cloud', 'config.host': 'left over' }, more).query).toEqual([
-    ['params[kind]', 'cloud'],
-  ]);
+  expect(call('NONE', { 'config.kind': 'cloud', 'config.host': 'left over' }, more).body).toEqual({
+    connection_config: { kind: 'cloud' },
+  });
+});
+
+test('a reconnect shows what is stored; what is blank is not sent, so that it stays', () => {
+  const provider: Provider = {
+    name: 'acme',
+    display_name: 'Acme',
+    auth_mode: 'NONE',
+    connection_config: { region: {}, pin: { secret: true } },
+  };
+  const form = formOf(provider, { reconnecting: true, stored: { region: 'eu' } });
+  expect(initialValues(form)).toEqual({ 'config.region': 'eu', 'config.pin': '' });
+  expect(callOf(provider, 'k', form, initialValues(form)).body).toEqual({
+    connection_config: { region: 'eu' },
+  });
+  expect(callOf(provider, 'k', form, { 'config.region': '', 'config.pin': '' }).body).toEqual({});
 });
 
 test('blanks around a password are part of it', () => {

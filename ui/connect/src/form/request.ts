@@ -1,4 +1,4 @@
-/** From a filled-in form to the call that makes the connection: which endpoint, which query, which body. */
+/** From a filled-in form to the call that makes the connection: which endpoint, which body. Nothing typed is in an address. */
 
 import type { AuthMode, Provider } from '../wire';
 import {
@@ -15,8 +15,7 @@ export interface Call {
   /** `popup`: the person goes to the provider; `post`: what was typed goes to the server; `device`: a code is shown. */
   kind: 'popup' | 'post' | 'device';
   path: string;
-  query: [string, string][];
-  body?: Record<string, unknown>;
+  body: Record<string, unknown>;
 }
 
 type Posting = Exclude<
@@ -42,18 +41,14 @@ const TYPED = new Set<AuthMode>(['TWO_STEP', 'AWS_SIGV4', 'SIGNATURE']);
 export function callOf(provider: Provider, uniqueKey: string, form: Form, values: Values): Call {
   const given = collect(form, values);
   const key = encodeURIComponent(uniqueKey);
-  const params = given.config.map(([name, value]): [string, string] => [`params[${name}]`, value]);
+  const config = objectOf('connection_config', given.config);
   const mode = provider.auth_mode;
   if (isPosting(mode)) {
-    return { kind: 'post', path: `${ENDPOINTS[mode]}/${key}`, query: params, body: bodyOf(mode, given) };
+    return { kind: 'post', path: `${ENDPOINTS[mode]}/${key}`, body: { ...bodyOf(mode, given), ...config } };
   }
-  const overrides = given.credential.map(([name, value]): [string, string] => [
-    `credentials[${name}]`,
-    value,
-  ]);
-  const query = [...params, ...overrides];
-  if (byDevice(provider)) return { kind: 'device', path: `oauth/device/${key}`, query };
-  return { kind: 'popup', path: `oauth/connect/${key}`, query };
+  const body = { ...config, ...objectOf('credentials', given.credential) };
+  if (byDevice(provider)) return { kind: 'device', path: `oauth/device/${key}`, body };
+  return { kind: 'popup', path: `oauth/connect/${key}`, body };
 }
 
 /** Where there is no page to agree on, the person types a code in on another device. */
@@ -69,6 +64,10 @@ function bodyOf(mode: Posting, given: Given): Record<string, unknown> {
   if (mode === 'TWO_STEP' && given.once.length > 0) body.assertionOption = Object.fromEntries(given.once);
   return body;
 }
+
+/** Under its name, or nothing where nothing is given. */
+const objectOf = (name: string, given: [string, string][]): Record<string, unknown> =>
+  given.length > 0 ? { [name]: Object.fromEntries(given) } : {};
 
 type Given = Record<Part, [string, string][]>;
 

@@ -34,7 +34,11 @@ export function Connecting(props: Props) {
   const reconnecting = session.isReconnecting === true;
   const redirects = REDIRECTING.has(provider.auth_mode);
   const preset = session.integrations_config_defaults?.[key]?.connection_config;
-  const form = useMemo(() => formOf(provider, { preset, reconnecting }), [provider, preset, reconnecting]);
+  const stored = session.stored_connection_config;
+  const form = useMemo(
+    () => formOf(provider, { preset, reconnecting, stored }),
+    [provider, preset, reconnecting, stored],
+  );
   const docs = webAddress(session.overrides?.[key]?.docs_connect ?? provider.docs_connect ?? provider.docs);
   const attempt = useConnect({ api, session, integration, form, track, onConnected, onSessionOver });
   useEffect(() => track('view:integration', key), [track, key]);
