@@ -31,6 +31,27 @@ def test_what_a_proxy_on_the_machine_hands_on_comes_from_elsewhere(header: str) 
         check_operator(request("127.0.0.1", **{header: "8.8.8.8"}), None)
 
 
+@pytest.mark.parametrize("host", ["localhost:3003", "127.0.0.1", "[::1]:3003", "LOCALHOST"])
+def test_the_machines_own_names_are_its_own(host: str) -> None:
+    check_operator(request("127.0.0.1", host=host, sec_fetch_site="none"), None)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"sec_fetch_site": "cross-site"},
+        {"host": "evil.example:3003"},
+        {"host": "127.0.0.1.evil.example"},
+        {"host": "[::1].evil.example"},
+        {"host": ""},
+    ],
+)
+def test_a_page_does_not_read_them_through_a_browser_on_the_machine(headers: dict[str, str]) -> None:
+    with pytest.raises(ForbiddenError):
+        check_operator(request("127.0.0.1", **headers), None)
+
+
 def test_once_there_is_a_token_only_who_knows_it_may() -> None:
     check_operator(request("8.8.8.8", authorization=f"Bearer {TOKEN}"), TOKEN)
 

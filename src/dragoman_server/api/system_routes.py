@@ -1,6 +1,7 @@
 """Health, readiness, metrics, the OpenAPI document."""
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
@@ -14,26 +15,41 @@ from dragoman_server.kit.errors import ForbiddenError
 from dragoman_server.kit.telemetry import REGISTRY
 from dragoman_server.web.authenticate import client_address
 
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:]+)\]|([^\[\]:]+))(?::[0-9]+)?")
 Ready = Callable[[], Awaitable[tuple[bool, dict[str, Any]]]]
-_FORWARDED = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
+_ELSEWHERE = frozenset(
+    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"origin"}
+)
+"""Headers of what a proxy hands on, and of what a page of another site asks a browser on this machine to fetch."""
 
 
 def check_operator(request: Request, token: str | None) -> None:
     """Admit who knows the token or, where none is set, who calls from this machine itself; else raise 403.
 
-    What a proxy on this machine hands on comes from elsewhere, whether we trust that proxy or not.
+    What a proxy on this machine hands on comes from elsewhere, whether we trust that proxy or not. So does what a page
+    makes a browser on this machine fetch, also under a name of its own that it made lead here (DNS rebinding).
     """
     if token is not None:
         given = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             raise ForbiddenError("Send `Authorization: Bearer <DRAGOMAN_METRICS_TOKEN>`.")
         return
-    try:
-        local = ip_address(client_address(request.scope)).is_loopback
-    except ValueError:
-        local = False
-    if not local or any(name in _FORWARDED for name, _ in request.scope["headers"]):
+    local = _is_local(client_address(request.scope)) and _is_local(_name(request.headers.get("host", "localhost")))
+    by_page = request.headers.get("sec-fetch-site", "none") != "none"
+    if not local or by_page or any(name in _ELSEWHERE for name, _ in request.scope["headers"]):
         raise ForbiddenError("Metrics are for callers on this machine itself, or who send DRAGOMAN_METRICS_TOKEN.")
+
+
+def _name(host: str) -> str:
+    found = _HOST.fullmatch(host)
+    return "" if found is None else found[1] or found[2]
+
+
+def _is_local(place: str) -> bool:
+    try:
+        return place.lower() == "localhost" or ip_address(place).is_loopback
+    except ValueError:
+        return False
 
 
 def routes(*, ready: Ready, openapi: Callable[[], dict[str, Any]], metrics_token: str | None = None) -> APIRouter:
