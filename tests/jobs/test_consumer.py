@@ -109,6 +109,23 @@ async def test_a_task_that_must_stop_is_cancelled_once_and_its_end_reported() ->
     assert worker.running == 0
 
 
+async def test_a_task_stopped_before_its_first_step_reports_its_end_and_gives_its_slot_back() -> None:
+    engine, handler = ScriptedEngine(), Handler()
+    worker = consumer(engine, handler)
+    one = task(uuid7())
+    reserved = worker._reserve(["sync"])  # noqa: SLF001 (what the engine calls)
+    reserved.take([one])
+
+    worker._stop_running([one.id])  # noqa: SLF001 (a beat, before the event loop came to the task)
+    await settle()
+
+    assert not handler.started.is_set()
+    assert [(f.task_id, f.attempt, type(f.outcome)) for f in engine.finished] == [(one.id, 1, Cancelled)]
+    assert handler.cancelled == [one.id]
+    assert worker.running == 0
+    assert worker._reserve(["sync"]).free == {"sync": 4}  # noqa: SLF001
+
+
 async def test_a_new_attempt_stops_the_old_one_and_is_not_forgotten_with_it() -> None:
     engine, handler = ScriptedEngine(), Handler()
     worker = consumer(engine, handler)

@@ -60,6 +60,7 @@ class Consumer:
         self._drain = drain
         self._after_cancel = dict(after_cancel or {})
         self._running: dict[tuple[UUID, int], asyncio.Task[None]] = {}
+        self._begun: set[tuple[UUID, int]] = set()
         self._stopped: set[tuple[UUID, int]] = set()
         self._lanes: Counter[str] = Counter()
         self._reserved: Counter[str] = Counter()
@@ -152,13 +153,16 @@ class Consumer:
         )
 
     async def _carry_out(self, task: ClaimedTask) -> None:
+        place = task.id, task.attempt
+        self._begun.add(place)
         try:
-            outcome = await self._outcome(task)
+            outcome = self._stop_outcome() if place in self._stopped else await self._outcome(task)
             if await self._report(Finish(task.id, task.attempt, outcome)) and isinstance(outcome, Cancelled):
                 await self._tell_cancelled(task)
         finally:
-            self._stopped.discard((task.id, task.attempt))
-            self._running.pop((task.id, task.attempt), None)
+            self._begun.discard(place)
+            self._stopped.discard(place)
+            self._running.pop(place, None)
             was_full = not self._free([task.queue])
             self._lanes[task.queue] -= 1
             if was_full or self._stopping.is_set():  # else the loop waits for work of this lane already
@@ -168,7 +172,7 @@ class Consumer:
         try:
             return await self._handlers[task.queue](task)
         except asyncio.CancelledError:
-            return Interrupted("shutdown") if self._stopping.is_set() else Cancelled()
+            return self._stop_outcome()
         except DragomanError as error:
             log.warning("task_failed", task_id=str(task.id), code=error.public_code)
             return Failed({"code": error.public_code, "message": error.message, "status": error.status})
@@ -178,6 +182,9 @@ class Consumer:
         except Exception as error:  # foreign code: the task failed, the worker lives
             log.exception("task_crashed", task_id=str(task.id), error=type(error).__name__)
             return Failed({"code": "script_internal_error", "message": "The platform failed.", "status": 500})
+
+    def _stop_outcome(self) -> Outcome:
+        return Interrupted("shutdown") if self._stopping.is_set() else Cancelled()
 
     async def _tell_cancelled(self, task: ClaimedTask) -> None:
         tell = self._after_cancel.get(task.queue)
@@ -218,11 +225,16 @@ class Consumer:
                 log.warning("beat_failed", error=type(error).__name__)
 
     def _stop_running(self, task_ids: Collection[UUID]) -> None:
-        """Stop each attempt once: a second cancellation would interrupt how it ends its guest and reports its end."""
+        """Stop each attempt once: a second cancellation would interrupt how it ends its guest and reports its end.
+
+        One that has not begun is only marked: cancelled before its first step, it would never report its end nor give
+        its slot back.
+        """
         for place, running in self._running.items():
             if place[0] in task_ids and place not in self._stopped:
                 self._stopped.add(place)
-                running.cancel()
+                if place in self._begun:
+                    running.cancel()
 
     async def _drain_running(self) -> None:
         """Let what runs finish for a while, then interrupt it: it goes back to the queue or ends as interrupted."""
