@@ -130,6 +130,22 @@ async def test_an_installation_that_proves_nothing_is_refused(market: Market, qu
     assert await world.one.connections.list(world.environment.id) == []
 
 
+@pytest.mark.parametrize("times", [{}, {"created_at": "yesterday", "updated_at": 5}, {"created_at": "2020-01-01"}])
+async def test_an_installation_of_no_known_age_is_refused(market: Market, times: dict[str, Any]) -> None:
+    """Without its age nothing tells it from another customer's whose number somebody put into the address."""
+    world = market.world
+    await integration(world, "hub", APP)
+    market.vendors.installations.append({"id": 78, "app_id": 4711, **times})
+    async with browser(world) as client:
+        away = await begun(world, client, "hub")
+        state = params_of(away.headers["location"])["state"]
+        answer = await client.get("/app-auth/connect", params={"installation_id": "78", "state": state})
+
+    assert answer.status_code == 400
+    assert '"errorType":"state_err"' in answer.text
+    assert await world.one.connections.list(world.environment.id) == []
+
+
 async def test_an_app_is_imported_with_its_installation(market: Market) -> None:
     world, vendors = market.world, market.vendors
     made = await integration(world, "hub", APP)

@@ -49,7 +49,9 @@ class AppConsent:
         seen = await self._exchange.follow(
             app_installation.changed_at(need), seconds=EXCHANGE_SECONDS, operation=returning.operation
         )
-        if isinstance(seen, datetime) and returning.now - seen > JUST_NOW:
+        if not isinstance(seen, datetime):  # nobody says when: nothing tells it from another customer's
+            raise StateError("The provider does not say when this installation was made; nothing was connected.")
+        if returning.now - seen > JUST_NOW:
             raise StateError("This installation was not made just now. Change it at the provider, then connect again.")
         answer = await self._exchange.follow(
             app_installation.flow(need), seconds=EXCHANGE_SECONDS, operation=returning.operation

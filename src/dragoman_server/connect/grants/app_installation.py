@@ -5,7 +5,7 @@ long before an owner approves the installation, so the connection is pending mea
 """
 
 from collections.abc import Generator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from dragoman_server.connect.errors import InvalidCredentialsError
@@ -200,6 +200,7 @@ def _headers(token: str) -> list[tuple[str, str]]:
 
 def _moment(value: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(value)) if value else None
+        moment = datetime.fromisoformat(str(value)) if value else None
     except ValueError:
         return None
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
