@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dragoman.client import ApiError
-from tests.chaos.world import ACCOUNT, INTEGRATION, MODEL, World, open_world
+from tests.chaos.world import ACCOUNT, INTEGRATION, MODEL, World, open_world, until
 from tests.support import processes
 from tests.support.platform import make_data_dir, poll_until, remove_data_dir, start_platform
 from tests.support.shop import Shop
@@ -114,6 +114,19 @@ def test_a_killed_supervisor_takes_its_workers_and_postgres_along(world: World) 
     restart(world)
     with world.platform.client() as api:
         assert [c["connection_id"] for c in api.connections.list()] == [ACCOUNT]
+
+
+async def test_the_successor_of_a_killed_worker_does_not_wait_for_its_lease(world: World) -> None:
+    known = await world.query("SELECT id FROM orchestrator.workers", database="dragoman_orchestrator")
+    assert len(known) == 1
+
+    processes.workers(world.supervisor)[0].kill()
+
+    async def replaced() -> Any:
+        found = await world.query("SELECT id FROM orchestrator.workers", database="dragoman_orchestrator")
+        return found if {row["id"] for row in found} != {known[0]["id"]} else None
+
+    assert known[0] not in await until(replaced, "another worker", seconds=60), "it was said that the first is dead"
 
 
 @pytest.mark.parametrize(

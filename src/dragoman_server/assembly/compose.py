@@ -345,7 +345,7 @@ async def _connect_parts(
     )
     consumer = Consumer(
         engine=engine,
-        worker=f"{config['name']}-{os.getpid()}-{random_token(bytes_=4)}",
+        worker=config.get("identity") or f"{config['name']}-{os.getpid()}-{random_token(bytes_=4)}",
         handlers={SYNC_QUEUE: run_sync, ACTION_QUEUE: run_action, ACTION_NOW: run_action},
         slots={
             SYNC_QUEUE: settings.sync_slots,
@@ -450,7 +450,9 @@ async def _connect_parts(
         Loop("control_purger", purger.once, 600.0),
         *make_loops(records, prune_after=prune_after),
     ]
-    await asyncio.wait_for(Replay(book=book, spill=spill).once(), 30.0)
+    replay = Replay(book=book, spill=spill)
+    await asyncio.wait_for(replay.once(), 30.0)
+    relay_services.append(Loop("spilled_answers", replay.once, 5.0))  # a process that was replaced leaves them later
     own_loops = "orchestrator" in roles
     every: list[Service] = [
         LagWatch(consumer),
@@ -461,6 +463,8 @@ async def _connect_parts(
         Nudger(database=database, local=relay.wake if "relay" in roles else None),
     ]
     if full:
+        for departed in config.get("departed", ()):
+            await engine.unregister(departed)  # it is dead, as the supervisor saw: its tasks go back at once
         every += engine.services(loops=own_loops)
     jobs: list[Service] = [consumer, Loop("runner_housekeeping", host.once, 15.0)]
     return Platform(

@@ -7,12 +7,14 @@ through the environment.
 
 import json
 import os
+import secrets
 import selectors
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,6 +58,10 @@ class Worker:
     started_at: float = 0.0
     failures: int = 0
     next_start: float = 0.0
+    identity: str = ""
+    """What its process calls itself to the orchestrator."""
+    departed: "deque[str]" = field(default_factory=lambda: deque(maxlen=8))
+    """Identities of its processes that are dead: the next one tells, and their tasks need not wait for a lease."""
 
 
 @dataclass(slots=True)
@@ -64,6 +70,7 @@ class Started:
 
     process: "subprocess.Popen[bytes]"
     ready: int
+    identity: str
     at: float = field(default_factory=time.monotonic)
 
     def is_ready(self) -> bool:
@@ -81,6 +88,7 @@ class Rolling:
     worker: Worker | None = None
     coming: Started | None = None
     leaving: "subprocess.Popen[bytes] | None" = None
+    leaving_identity: str = ""
     leave_by: float = 0.0
 
 
@@ -151,6 +159,7 @@ class Supervisor:
                 lived = now - worker.started_at
                 code = worker.process.returncode
                 worker.process = None
+                worker.departed.append(worker.identity)
                 worker.failures = 0 if lived > STEADY_SECONDS else worker.failures + 1
                 worker.next_start = now + min(SPAWN_BACKOFF_SECONDS * 2**worker.failures, SPAWN_BACKOFF_LIMIT_SECONDS)
                 self.say(f"worker {worker.name} ended with {code}: starting it again")
@@ -158,7 +167,7 @@ class Supervisor:
             if worker.process is None and now >= worker.next_start and not expected:
                 started = self._spawn(worker)
                 os.close(started.ready)
-                worker.process, worker.started_at = started.process, started.at
+                worker.process, worker.started_at, worker.identity = started.process, started.at, started.identity
         if self._roll_wanted and self._rolling is None:
             self._roll_wanted = False
             self._rolling = Rolling(left=[w for w in self.workers if SIMULATOR_ROLE not in w.roles])
@@ -176,6 +185,8 @@ class Supervisor:
             if rolling.leaving.poll() is None:
                 rolling.leaving.kill()
                 rolling.leaving.wait()
+            if rolling.worker is not None:
+                rolling.worker.departed.append(rolling.leaving_identity)
             rolling.leaving = rolling.worker = None
         if rolling.coming is not None and rolling.worker is not None:
             self._hand_over(rolling, rolling.worker, rolling.coming, now)
@@ -190,6 +201,7 @@ class Supervisor:
         if coming.is_ready():
             os.close(coming.ready)
             leaving, worker.process, worker.started_at, worker.failures = worker.process, coming.process, coming.at, 0
+            rolling.leaving_identity, worker.identity = worker.identity, coming.identity
             rolling.coming = None
             if leaving is None:
                 rolling.worker = None
@@ -211,7 +223,9 @@ class Supervisor:
         read, write = os.pipe()
         ready, tell = os.pipe()
         os.set_blocking(ready, False)
+        identity = f"{worker.name}-{os.getpid()}-{secrets.token_hex(4)}"
         own = {"roles": list(worker.roles), "name": worker.name, "databases": self.databases.as_dict()}
+        own |= {"identity": identity, "departed": [one for one in worker.departed if one]}
         config = self.config | own | {"ready_fd": tell}
         passed = [read, tell]
         listener = worker.listener or self.listener
@@ -228,7 +242,7 @@ class Supervisor:
         os.close(tell)
         with suppress(BrokenPipeError), os.fdopen(write, "wb") as pipe:
             pipe.write(json.dumps(config).encode())
-        return Started(process, ready)
+        return Started(process, ready, identity)
 
     def _stop_everything(self) -> None:
         every = [w.process for w in self.workers]

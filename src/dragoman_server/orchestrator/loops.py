@@ -17,6 +17,7 @@ BATCH = 1000
 SHORTEST_TICK_SECONDS = 0.1
 LONGEST_TICK_SECONDS = 1.0
 OUTAGE_PAUSE_SECONDS = 0.5
+NEVER = timedelta(days=36_500)
 GRACE = timedelta(seconds=5)
 """How long after its deadline a run is ended for its worker, which should have done so itself."""
 
@@ -62,7 +63,10 @@ class Ticker:
 
 
 class Reaper:
-    """Takes back the tasks of dead workers and ends runs past their deadline."""
+    """Takes back the tasks of dead workers and ends runs past their deadline.
+
+    Until it has watched for a lease it trusts no silence; what a worker that is unregistered left goes back at once.
+    """
 
     def __init__(
         self,
@@ -84,9 +88,9 @@ class Reaper:
 
     async def once(self) -> float | None:
         async with self._database.connection() as conn:
-            if not self._patience.watched_long_enough(await conn.fetchval(_store.NOW)):
-                return None
-            rows = await conn.fetch(_store.REAP, self._lease, GRACE, BATCH)
+            trusts = self._patience.watched_long_enough(await conn.fetchval(_store.NOW))
+            silence, overdue = (self._lease, GRACE) if trusts else (NEVER, NEVER)
+            rows = await conn.fetch(_store.REAP, silence, overdue, BATCH)
         states = [(row["task"], TaskState(row["state"]), row["queue"]) for row in rows]
         self._on_ready({queue for _, state, queue in states if state is TaskState.CREATED})
         await self._on_ended([task for task, state, _ in states if is_final(state)])
