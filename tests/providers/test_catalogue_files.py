@@ -96,6 +96,7 @@ def test_an_alias_may_name_an_entry_of_ours(tmp_path: Path) -> None:
         (GOOD + "categories: [crm, nonsense]\n", 8, ("categories", 1), "must be one of"),
         (GOOD + "connection_config:\n  host:\n    pattern: '('\n", 10, ("connection_config", "host", "pattern"), "no regular expression"),
         (GOOD + "  retry: {in_body: {path: a, value: (a+)+}}\n", 8, ("proxy", "retry", "in_body", "value"), "for ever"),
+        (GOOD + "credentials: {connection_config: {title: X}}\n", 8, ("credentials", "connection_config"), "the name is taken"),
         (GOOD.replace("API_KEY", "OAUTH2"), 1, (), "needs `authorization_url`"),
         ("a: [\n", 2, (), "not readable as YAML"),
         ("- a\n", 1, (), "must hold a mapping"),

@@ -17,7 +17,7 @@ from dragoman_server.assembly.keys import keyring_of, reload_keyring
 from dragoman_server.assembly.layout import Databases, DataFolder
 from dragoman_server.assembly.metrics import LagWatch, OutboxWatch
 from dragoman_server.assembly.settings import Settings
-from dragoman_server.assembly.simulating import make_catalogue, make_egress
+from dragoman_server.assembly.simulating import make_catalogue, make_egress, make_page_of
 from dragoman_server.connect.authorize import Authorize
 from dragoman_server.connect.book import PgBook, SealedCredentials
 from dragoman_server.connect.connecting import Connecting
@@ -229,6 +229,16 @@ async def _connect_parts(
         logs=logs,
         tell=popups.tell,
     )
+    installations = Installations(
+        database=database,
+        vault=vault,
+        integrations=integrations,
+        connections=connections,
+        catalogue=catalogue,
+        exchange=exchange,
+        connecting=connecting,
+        logs=logs,
+    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -245,9 +255,11 @@ async def _connect_parts(
             logs=logs,
             environments=environments,
             public_url=config["public_url"],
+            page_of=make_page_of(config),
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         devices=devices,
+        installations=installations,
         on_deleting=erasing.deleting,
         revoking=revoking,
         public_url=config["public_url"],
@@ -387,6 +399,9 @@ async def _connect_parts(
             records=records,
             logs=logs,
             webhooks=webhooks,
+            inbound_webhook=InboundWebhook(
+                environments=environments, integrations=integrations, catalogue=catalogue, installations=installations
+            ),
             actions=actions,
             deploy=deploy,
             sync_control=sync_control,
@@ -418,6 +433,7 @@ async def _connect_parts(
             "erase": erasing.handle,
             "revoke": revoking.handle,
             DEVICE_FACT: devices.handle,
+            INSTALLATION_FACT: installations.handle,
             "action": report.handle,
             CLOSE_FACT: close_runs.handle,
         },
@@ -445,6 +461,7 @@ async def _connect_parts(
         LogsKeeper(database=database, keep_days=settings.logs_retention_days),
         Loop("refresh_ahead", DueQueue(book=book, refresher=refresher).once, 5.0),
         Loop("connect_sweeper", Sweeper(database=database).once, 300.0),
+        Loop("installation_expiry", installations.expire, 300.0),
         Loop("outbox_watch", OutboxWatch(database).once, 30.0),
         Loop("key_rotation", rotation.once, 30.0),
         Loop("control_purger", purger.once, 600.0),

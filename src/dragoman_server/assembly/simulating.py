@@ -3,7 +3,7 @@
 Everybody else's client is made here too, so that what differs is read side by side.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -32,6 +32,16 @@ def make_catalogue(config: Mapping[str, Any], settings: Settings) -> Catalogue:
     from dragoman_server.simulator import SimulatedCatalogue
 
     return SimulatedCatalogue(catalogue, str(simulator))
+
+
+def make_page_of(config: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return what says where a browser finds a provider's consent page: where the provider says, unless simulated."""
+    simulator = config.get("simulator")
+    if simulator is None:
+        return str
+    from dragoman_server.simulator import moved_page
+
+    return lambda url: moved_page(url, str(simulator))
 
 
 def simulator_app(settings: Settings) -> Any:

@@ -1,6 +1,6 @@
 """The front channel: from a browser's click to the provider, and back with a code, a token or an installation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -68,6 +68,8 @@ class Outcome:
 
 
 class Authorize:
+    """`page_of` says where a browser finds a provider's page: in a simulation, elsewhere."""
+
     def __init__(
         self,
         *,
@@ -79,6 +81,7 @@ class Authorize:
         logs: Logs,
         environments: Environments,
         public_url: str,
+        page_of: Callable[[str], str] = str,
     ) -> None:
         self._integrations = integrations
         self._catalogue = catalogue
@@ -88,6 +91,7 @@ class Authorize:
         self._logs = logs
         self._environments = environments
         self._public_url = public_url.rstrip("/")
+        self._page_of = page_of
         codes = CodeConsent(exchange=exchange)
         mcp = McpConsent(exchange=exchange, codes=codes, environments=environments, public_url=public_url)
         self._consents: Mapping[AuthMode, Consent] = {
@@ -119,7 +123,7 @@ class Authorize:
             raise
         provider = target.provider.name
         operation.info("The browser is sent to the provider.", provider=provider, redirect_uri=redirect_uri)
-        return Begun(departure.url, cookie, value, urlsplit(redirect_uri).path)
+        return Begun(self._page_of(departure.url), cookie, value, urlsplit(redirect_uri).path)
 
     async def use_refresh_token(self, target: Target, asking: Asking, token: str) -> Connected:
         """Connect with a refresh token the customer brings, without asking the person; raise with nothing stored."""

@@ -6,8 +6,8 @@ tokens carry what they stand for. What it demands is read from the entry by code
 """
 
 from dragoman_server.simulator.app import SimulatorApp
-from dragoman_server.simulator.catalogue import SimulatedCatalogue
+from dragoman_server.simulator.catalogue import SimulatedCatalogue, moved_page
 from dragoman_server.simulator.egress import LoopbackOnly, SimulatedEgress
 from dragoman_server.simulator.world import World
 
-__all__ = ["LoopbackOnly", "SimulatedCatalogue", "SimulatedEgress", "SimulatorApp", "World"]
+__all__ = ["LoopbackOnly", "SimulatedCatalogue", "SimulatedEgress", "SimulatorApp", "World", "moved_page"]

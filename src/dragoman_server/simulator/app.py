@@ -34,12 +34,12 @@ class SimulatorApp:
         if body is None:
             answer = Answer(413, {"error": "too_large"})
         elif not origin:
-            answer = self._browser(raw, query, request)
+            answer = self.browse(raw, query, request)
         else:
             answer = self.world.answer(request)
         await _send(answer, send, head=scope["method"] == "HEAD")
 
-    def _browser(self, path: str, query: str, request: Received) -> Answer:
+    def browse(self, path: str, query: str, request: Received) -> Answer:
         """The consent page under our own address: a person decides, then it acts as the vendor's would."""
         name = path.removeprefix(CONSENT_PATH).partition("/")[0] if path.startswith(CONSENT_PATH) else ""
         provider = self.world.providers.get(name)
@@ -48,7 +48,7 @@ class SimulatorApp:
         decision = request.query.get("simulate")
         if decision is None:
             return authorize.page(provider, query)
-        return self.world.consent(provider.name, request, granted=decision == "allow")
+        return self.world.consent(provider.name, request, granted=decision in {"allow", "request"})
 
 
 async def _read(receive: Receive) -> bytes | None:

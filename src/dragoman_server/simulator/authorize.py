@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 CODE_SECONDS = 600
 _CODES = frozenset({AuthMode.OAUTH2, AuthMode.MCP_OAUTH2, AuthMode.MCP_OAUTH2_GENERIC, AuthMode.CUSTOM})
 _INSTALLED = frozenset({AuthMode.APP, AuthMode.CUSTOM, AuthMode.INSTALL_PLUGIN})
+_APPROVED = frozenset({AuthMode.APP, AuthMode.CUSTOM})
+"""Modes in which somebody else may have to approve the installation first."""
 
 
 def answer(world: "World", provider: Provider, request: Received, *, granted: bool = True) -> Answer:
@@ -77,10 +79,13 @@ def _back(redirect_uri: str, told: dict[str, str]) -> Answer:
 def page(provider: Provider, query: str) -> Answer:
     """A page that lets a person decide, for browsers."""
     name, asked = escape(provider.display_name), escape(query, quote=True)
+    choices = {"deny": "Deny"} | ({"request": "Ask an owner"} if provider.auth_mode in _APPROVED else {})
+    others = "".join(f'<a href="?{asked}&amp;simulate={word}">{text}</a>' for word, text in choices.items())
     text = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{name} (simulated)</title>
+<link rel="icon" href="data:,">
 <style>body{{font:16px system-ui;max-width:28rem;margin:15vh auto;text-align:center}}a{{display:inline-block;
 margin:1rem;padding:.6rem 1.6rem;border-radius:.4rem;border:1px solid #888;color:inherit;text-decoration:none}}
 a.yes{{background:#1a6b3c;color:#fff}}</style>
 <h1>{name}</h1><p>This page plays {name}: no account is touched and nothing leaves this machine.</p>
-<a class="yes" href="?{asked}&amp;simulate=allow">Allow</a><a href="?{asked}&amp;simulate=deny">Deny</a></html>"""
+<a class="yes" href="?{asked}&amp;simulate=allow">Allow</a>{others}</html>"""
     return Answer(200, text, html=True)

@@ -1,4 +1,4 @@
-"""The catalogue as browsers of a simulated platform need it: consent pages are the simulator's."""
+"""What browsers of a simulated platform need: consent pages are the simulator's."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,6 +6,7 @@ from typing import Any
 
 from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import Provider
+from dragoman_server.simulator import discovery
 from dragoman_server.simulator.app import CONSENT_PATH
 
 _ABOUT_THE_PAGE = frozenset({"authorization_url_fragment", "authorization_url_replacements", "decode_url"})
@@ -28,6 +29,12 @@ class SimulatedCatalogue(Catalogue):
         if found is None and (real := self._real.get(name)) is not None:
             found = self._moved[name] = _moved(real, self._origin)
         return found
+
+
+def moved_page(url: str, origin: str) -> str:
+    """Return the address a browser is sent to instead of `url`, where that was discovered and so is in no entry."""
+    page = discovery.page_of(url)
+    return f"{origin.rstrip('/')}{CONSENT_PATH}{page}" if page else url
 
 
 def _moved(provider: Provider, origin: str) -> Provider:

@@ -15,6 +15,13 @@ _SERVER = "/.well-known/oauth-authorization-server"
 _PLACE = "/simulated-login/"
 
 
+def page_of(url: str) -> str:
+    """Return the path and query of the simulator's own page for a consent page named by `metadata`, else nothing."""
+    parts = urlsplit(url)
+    name = parts.path.removeprefix(f"{_PLACE}authorize/")
+    return "" if name == parts.path else f"{name}?{parts.query}"
+
+
 def answer(world: "World", provider: Provider, request: Received, *, granted: bool = True) -> Answer | None:
     """Answer for the authorization server; None where the request is for the MCP server itself."""
     url = urlsplit(request.url)
@@ -23,10 +30,10 @@ def answer(world: "World", provider: Provider, request: Received, *, granted: bo
         resource = origin + url.path.removeprefix(_RESOURCE)
         return Answer(200, {"resource": resource, "authorization_servers": [origin], "scopes_supported": ["read"]})
     if url.path == _SERVER:
-        return Answer(200, metadata(origin))
+        return Answer(200, metadata(origin, provider.name))
     if not url.path.startswith(_PLACE):
         return None
-    match url.path.removeprefix(_PLACE):
+    match url.path.removeprefix(_PLACE).partition("/")[0]:
         case "authorize":
             _check_resource(request.query.get("resource"))
             return authorize.answer(world, provider, request, granted=granted)
@@ -41,11 +48,11 @@ def answer(world: "World", provider: Provider, request: Received, *, granted: bo
             return None
 
 
-def metadata(origin: str) -> dict[str, object]:
-    """Return the authorization server's metadata (RFC 8414 section 2)."""
+def metadata(origin: str, name: str) -> dict[str, object]:
+    """Return the authorization server's metadata (RFC 8414 section 2) for the entry `name`."""
     return {
         "issuer": origin,
-        "authorization_endpoint": f"{origin}{_PLACE}authorize",
+        "authorization_endpoint": f"{origin}{_PLACE}authorize/{name}",
         "token_endpoint": f"{origin}{_PLACE}token",
         "registration_endpoint": f"{origin}{_PLACE}register",
         "revocation_endpoint": f"{origin}{_PLACE}revoke",

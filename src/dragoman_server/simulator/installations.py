@@ -33,6 +33,10 @@ def install(world: "World", provider: Provider, request: Received, *, granted: b
     told = {state_name: asked[state_name]}
     if not granted:
         told["error"] = "access_denied"
+    elif asked.get("simulate") == "request":  # an owner must approve it first: there is no installation yet
+        told["setup_action"] = "request"
+        if provider.auth_mode is AuthMode.CUSTOM:
+            told["code"] = _code(world, provider, asked, "")
     elif provider.auth_mode is AuthMode.INSTALL_PLUGIN:
         told |= {str(name): example_of(provider, str(name)) for name in provider.get("redirect_uri_metadata") or ()}
     else:
