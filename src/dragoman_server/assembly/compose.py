@@ -229,16 +229,6 @@ async def _connect_parts(
         logs=logs,
         tell=popups.tell,
     )
-    installations = Installations(
-        database=database,
-        vault=vault,
-        integrations=integrations,
-        connections=connections,
-        catalogue=catalogue,
-        exchange=exchange,
-        connecting=connecting,
-        logs=logs,
-    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -259,7 +249,6 @@ async def _connect_parts(
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         devices=devices,
-        installations=installations,
         on_deleting=erasing.deleting,
         revoking=revoking,
         public_url=config["public_url"],
@@ -399,9 +388,6 @@ async def _connect_parts(
             records=records,
             logs=logs,
             webhooks=webhooks,
-            inbound_webhook=InboundWebhook(
-                environments=environments, integrations=integrations, catalogue=catalogue, installations=installations
-            ),
             actions=actions,
             deploy=deploy,
             sync_control=sync_control,
@@ -433,7 +419,6 @@ async def _connect_parts(
             "erase": erasing.handle,
             "revoke": revoking.handle,
             DEVICE_FACT: devices.handle,
-            INSTALLATION_FACT: installations.handle,
             "action": report.handle,
             CLOSE_FACT: close_runs.handle,
         },
@@ -461,7 +446,6 @@ async def _connect_parts(
         LogsKeeper(database=database, keep_days=settings.logs_retention_days),
         Loop("refresh_ahead", DueQueue(book=book, refresher=refresher).once, 5.0),
         Loop("connect_sweeper", Sweeper(database=database).once, 300.0),
-        Loop("installation_expiry", installations.expire, 300.0),
         Loop("outbox_watch", OutboxWatch(database).once, 30.0),
         Loop("key_rotation", rotation.once, 30.0),
         Loop("control_purger", purger.once, 600.0),
