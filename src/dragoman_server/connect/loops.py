@@ -61,7 +61,10 @@ class DueQueue:
 
 
 class Replay:
-    """Stores answers an earlier process had to leave in the data folder. Run at start, before anything refreshes, and now and then."""
+    """Stores answers an earlier process had to leave in the data folder.
+
+    Run at start, before anything refreshes, and now and then.
+    """
 
     def __init__(self, *, book: PgBook, spill: Spill) -> None:
         self._book = book
