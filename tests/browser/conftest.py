@@ -85,8 +85,9 @@ class Shop:
 
     def integrate(self, unique_key: str, provider: str, **more: Any) -> str:
         """Set a provider up so that a session need not ask where the third party listens."""
-        app = {"type": "OAUTH2", "client_id": "id", "client_secret": "secret"} if provider == "tp-oauth" else None
-        self.api.integrations.create(unique_key, provider, credentials=app, **more)
+        app = {"type": "OAUTH2", "client_id": "id", "client_secret": "secret"}
+        credentials = app if provider in {"tp-oauth", "tp-device"} else None
+        self.api.integrations.create(unique_key, provider, credentials=credentials, **more)
         self.defaults[unique_key] = {"connection_config": {"url": self.third_party.url}}
         return unique_key
 

@@ -20,13 +20,13 @@ PAGE = """<!doctype html>
 <script type="module">
   import Nango from '@nangohq/frontend';
   window.events = [];
-  window.sdk = (server, token) => new Nango({ host: server, connectSessionToken: token });
+  window.sdk = (server, token) => new Nango({ host: server, ...(token ? { connectSessionToken: token } : {}) });
   window.openConnect = (server, token, more = {}) => {
     const nango = window.sdk(server, token);
     window.connectUI = nango.openConnectUI({
       baseURL: `${server}/connect-ui/`, apiURL: server, ...more, onEvent: (event) => window.events.push(event),
     });
-    window.connectUI.setSessionToken(token);
+    if (token) window.connectUI.setSessionToken(token);
   };
   window.isReady = true;
 </script>

@@ -1,35 +1,14 @@
 """A person connects an account: by a link, inside a customer's application, and in a provider's own window."""
 
-from typing import Any
-
 import pytest
-from playwright.async_api import BrowserContext, FrameLocator, Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Shop
+from tests.browser.steps import FRAME, embed, events, popup_of, visit
 from tests.browser.watching import Watch
 from tests.support.platform import RunningPlatform
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
-FRAME = "#connect-ui"
-
-
-async def embed(page: Page, embedder: str, shop: Shop, token: str, **more: Any) -> FrameLocator:
-    """Open the Connect UI in the customer's application as its own script would."""
-    await page.goto(embedder)
-    await page.wait_for_function("window.isReady")
-    await page.evaluate("([server, token, more]) => window.openConnect(server, token, more)", [shop.url, token, more])
-    return page.frame_locator(FRAME)
-
-
-async def consent(page: Page, window: BrowserContext, choice: str) -> None:
-    """Go on to the provider's window and press one of its buttons."""
-    async with window.expect_page() as opened:
-        await page.get_by_role("button", name="Continue").click()
-    await (await opened.value).get_by_role("button", name=choice).click()
-
-
-async def events(page: Page) -> list[dict[str, Any]]:
-    return await page.evaluate("window.events")
 
 
 async def test_a_link_connects_an_account_by_its_api_key(page: Page, shop: Shop, watch: Watch) -> None:
@@ -51,7 +30,7 @@ async def test_an_application_shows_it_in_a_frame_and_hears_of_the_connection(
 ) -> None:
     session = shop.session(shop.integrate("keyed", "tp-key"))
 
-    frame = await embed(page, embedder, shop, session["token"])
+    frame = await embed(page, embedder, shop.url, session["token"])
     await frame.get_by_role("textbox", name="API key").fill("good-key")
     await frame.get_by_role("button", name="Connect", exact=True).click()
     await page.wait_for_function("window.events.some((event) => event.type === 'connect')")
@@ -70,7 +49,7 @@ async def test_consent_in_the_providers_own_window_connects_an_account(
 ) -> None:
     session = shop.session(shop.integrate("consent", "tp-oauth"))
 
-    frame = await embed(page, embedder, shop, session["token"])
+    frame = await embed(page, embedder, shop.url, session["token"])
     async with window.expect_page() as opened:
         await frame.get_by_role("button", name="Continue").click()
     popup = await opened.value
@@ -92,23 +71,23 @@ async def test_an_application_that_may_not_embed_it_sees_nothing_of_the_session(
     session = shop.session(shop.integrate("keyed", "tp-key", display_name="Private name"))
     shop.api.environment.set_connect_ui(allowed_embedding_origins=["https://app.example.com"])
 
-    frame = await embed(page, embedder, shop, session["token"])
+    frame = await embed(page, embedder, shop.url, session["token"])
     await expect(frame.get_by_test_id("not-embeddable")).to_be_visible()
     await expect(frame.get_by_text("Private name")).to_have_count(0)
 
     shop.api.environment.set_connect_ui(allowed_embedding_origins=[embedder])
-    frame = await embed(page, embedder, shop, session["token"])
+    frame = await embed(page, embedder, shop.url, session["token"])
     await expect(frame.get_by_role("textbox", name="API key")).to_be_visible()
 
 
 async def test_an_application_with_a_form_of_its_own_connects_from_its_own_origin(
-    page: Page, window: BrowserContext, shop: Shop, embedder: str
+    page: Page, window: BrowserContext, shop: Shop, embedder: str, watch: Watch
 ) -> None:
+    watch.token_may_travel = True
     session = shop.session(shop.integrate("keyed", "tp-key"), shop.integrate("consent", "tp-oauth"))
     given = [shop.url, session["token"]]
 
-    await page.goto(embedder)
-    await page.wait_for_function("window.isReady")
+    await visit(page, embedder)
     typed = await page.evaluate(
         "([server, token]) => window.sdk(server, token).auth('keyed', { credentials: { apiKey: 'good' } })", given
     )
@@ -128,10 +107,12 @@ async def test_a_consent_that_is_refused_is_explained_and_may_be_asked_again(
     session = shop.session(shop.integrate("consent", "tp-oauth"))
 
     await page.goto(session["connect_link"])
-    await consent(page, window, "Deny")
+    popup = await popup_of(window, page.get_by_role("button", name="Continue"))
+    await popup.get_by_role("button", name="Deny").click()
     await expect(page.get_by_test_id("problem")).to_be_visible()
     await watch.shoot(page, "refused")
-    await consent(page, window, "Allow")
+    popup = await popup_of(window, page.get_by_role("button", name="Continue"))
+    await popup.get_by_role("button", name="Allow").click()
 
     await expect(page.get_by_role("heading")).to_have_text("Connected")
     assert len(shop.connected("consent")) == 1

@@ -4,8 +4,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Error, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, Error, Page, Request
 
+TOKEN = "nango_connect_session_"
+LINK = re.compile(r"/connect-ui/\?(?:[a-z]+=\w+&)*session_token=")
+"""The one address that holds a token: the link a person was given."""
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 # Chromium says in words what its policy refused; this says it also for what it refuses silently.
 _TELL_REFUSALS = """
@@ -16,17 +19,25 @@ document.addEventListener('securitypolicyviolation', (event) => console.error(
 
 @dataclass
 class Watch:
-    """Collects console errors, uncaught exceptions and policy violations of all pages, popups and frames included."""
+    """Collects console errors, uncaught exceptions and policy violations of all pages, popups and frames included.
+
+    No address but the link itself may hold a session's token, in no request, referrer or socket.
+    """
 
     name: str
     context: BrowserContext
     problems: list[str] = field(default_factory=list[str])
     expected: list[re.Pattern[str]] = field(default_factory=list[re.Pattern[str]])
     shots: int = 0
+    addresses: list[str] = field(default_factory=list[str])
+    token_may_travel: bool = False
+    """The published client's own requests hold it in their query; ours never do."""
 
     async def start(self) -> None:
         await self.context.add_init_script(_TELL_REFUSALS)
         self.context.on("console", self._heard)
+        self.context.on("request", self._asked)
+        self.context.on("page", lambda page: page.on("websocket", lambda socket: self.addresses.append(socket.url)))
         self.context.on("weberror", lambda error: self.problems.append(f"uncaught: {error.error}"))
 
     def expect(self, pattern: str) -> None:
@@ -51,6 +62,11 @@ class Watch:
                     self.problems.append(f"no picture: {error}")
         left = [p for p in self.problems if not any(e.search(p) for e in self.expected)]
         assert not left, "the browser complains:\n" + "\n".join(left)
+        holding = [a for a in self.addresses if TOKEN in a and not LINK.search(a)]
+        assert self.token_may_travel or not holding, "a token stands in an address:\n" + "\n".join(holding)
+
+    def _asked(self, request: Request) -> None:
+        self.addresses += [request.url, request.headers.get("referer", "")]
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "assert"}:

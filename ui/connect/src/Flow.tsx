@@ -44,7 +44,7 @@ export function Flow({ api, parentOrigin, settings, onSettings, onClose }: Props
   const [ending, setEnding] = useState<Ending | null>(null);
 
   const track = useMemo<Track>(
-    () => (api === null || ui.preview ? () => {} : tracker(api)),
+    () => (api === null || ui.preview ? async () => {} : tracker(api)),
     [api, ui.preview],
   );
   const opened = useRef(false);
@@ -87,12 +87,12 @@ export function Flow({ api, parentOrigin, settings, onSettings, onClose }: Props
   );
   const over = useCallback(() => setEnding('session over'), []);
   const finish = () => {
-    track('click:finish', chosen?.unique_key);
+    const told = track('click:finish', chosen?.unique_key);
     if (framed) onClose();
     else {
       setEnding('finished');
       // The link has done its work. In a frame the session is the parent's, which may go on with it.
-      void api?.end().catch(() => {});
+      void told.then(() => api?.end()).catch(() => {});
     }
   };
   const leave = (event: TelemetryEvent) => {
@@ -122,7 +122,7 @@ export function Flow({ api, parentOrigin, settings, onSettings, onClose }: Props
         <Done
           name={chosen.display_name}
           integration={chosen.unique_key}
-          pending={connected.isPending === true}
+          pending={connected.isPending ? (provider.data?.installation ? 'install' : 'approve') : undefined}
           again={session.data.isReconnecting === true}
           track={track}
           onFinish={finish}

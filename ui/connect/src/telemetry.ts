@@ -19,12 +19,16 @@ export type TelemetryEvent =
   | 'popup:blocked_by_browser'
   | 'popup:closed_early';
 
-export type Track = (event: TelemetryEvent, integration?: string) => void;
+/** Resolves once it is sent; never rejects. */
+export type Track = (event: TelemetryEvent, integration?: string) => Promise<void>;
+
+/** The session ends after it: only an answer tells that it arrived before. */
+const LAST: TelemetryEvent = 'click:finish';
 
 /** The token goes in the body: a beacon has no header of its own. */
 export function tracker(api: Api): Track {
   const url = api.url('connect/telemetry');
-  return (event, integration) => {
+  return async (event, integration) => {
     try {
       const body = JSON.stringify({
         token: api.token,
@@ -33,10 +37,10 @@ export function tracker(api: Api): Track {
         ...(integration === undefined ? {} : { dimensions: { integration } }),
       });
       const blob = new Blob([body], { type: 'application/json' });
-      if (navigator.sendBeacon?.(url, blob)) return;
-      void fetch(url, { method: 'POST', body: blob, keepalive: true, credentials: 'omit' }).catch(() => {});
+      if (event !== LAST && navigator.sendBeacon?.(url, blob)) return;
+      await fetch(url, { method: 'POST', body: blob, keepalive: true, credentials: 'omit' });
     } catch {
-      // an old or strict browser: nobody is told
+      // an old or strict browser, or no network: nobody is told
     }
   };
 }

@@ -55,6 +55,8 @@ export interface Provider {
   token_request_auth_method?: string;
   authorization_url?: string;
   device_authorization_url?: string;
+  /** There where our app is installed in the provider's own store, which the provider then reports. */
+  installation?: Record<string, unknown>;
 }
 
 /** What the person types in on another device. */

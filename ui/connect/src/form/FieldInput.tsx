@@ -123,6 +123,7 @@ function Secret({ title, ...rest }: Parameters<typeof PasswordInput>[0] & { titl
   return (
     <PasswordInput
       {...rest}
+      aria-invalid={rest.error ? true : undefined}
       visible={shown}
       onVisibilityChange={setShown}
       visibilityToggleIcon={({ reveal }) => (reveal ? <EyeShut /> : <Eye />)}

@@ -95,6 +95,15 @@ test('an own developer app goes along with the authorization', () => {
   });
 });
 
+test('an app that is installed in the store of the provider is waited for', () => {
+  const more = { installation: { webhook: {} }, connection_config: { shop: {} } };
+  expect(call('OAUTH2', { 'config.shop': 'acme' }, more)).toEqual({
+    kind: 'post',
+    path: 'auth/oauth-outbound/my-key',
+    body: { connection_config: { shop: 'acme' } },
+  });
+});
+
 test('what is not visible is not sent', () => {
   const more = { connection_config: { kind: {}, host: { visible_when: { field: 'kind', equals: 'own' } } } };
   expect(call('NONE', { 'config.kind': 'cloud', 'config.host': 'left over' }, more).body).toEqual({

@@ -42,6 +42,7 @@ export function callOf(provider: Provider, uniqueKey: string, form: Form, values
   const given = collect(form, values);
   const key = encodeURIComponent(uniqueKey);
   const config = objectOf('connection_config', given.config);
+  if (byStore(provider)) return { kind: 'post', path: `auth/oauth-outbound/${key}`, body: config };
   const mode = provider.auth_mode;
   if (isPosting(mode)) {
     return { kind: 'post', path: `${ENDPOINTS[mode]}/${key}`, body: { ...bodyOf(mode, given), ...config } };
@@ -54,6 +55,9 @@ export function callOf(provider: Provider, uniqueKey: string, form: Form, values
 /** Where there is no page to agree on, the person types a code in on another device. */
 export const byDevice = (provider: Provider): boolean =>
   provider.auth_mode === 'OAUTH2' && !provider.authorization_url && !!provider.device_authorization_url;
+
+/** Where the person installs our app in the provider's store, now or later: the connection waits for that. */
+export const byStore = (provider: Provider): boolean => provider.installation !== undefined;
 
 const isPosting = (mode: AuthMode): mode is Posting => !REDIRECTING.has(mode);
 

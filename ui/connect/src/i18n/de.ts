@@ -24,6 +24,7 @@ const de: Words = {
     `Es öffnet sich ein Fenster von ${name}, in dem Sie sich anmelden und zustimmen. Danach geht es hier weiter.`,
   leadPopupForm: (name) => `Geben Sie die Daten Ihres ${name}-Kontos ein und melden Sie sich dann dort an.`,
   leadNone: (name) => `${name} braucht keine Anmeldung. Ein Klick genügt.`,
+  leadStore: (name) => `Verbinden Sie zuerst hier, dann installieren Sie die App im Store von ${name}.`,
   leadAgain: (name) =>
     `Geben Sie Ihr ${name}-Konto erneut frei. Einstellungen und Daten bleiben, wie sie sind.`,
   keptWhenBlank: 'Leer lassen, um den gespeicherten Wert zu behalten.',
@@ -69,6 +70,8 @@ const de: Words = {
   pending: 'Fast fertig',
   pendingText: (name) =>
     `Ihr ${name}-Konto ist bekannt. Ein Inhaber muss die Installation noch genehmigen; für Sie ist nichts weiter zu tun.`,
+  pendingStore: (name) =>
+    `Installieren Sie jetzt die App im Store von ${name}. Das Konto ist verbunden, sobald ${name} es meldet.`,
   finish: 'Fertig',
   another: 'Weiteres Konto verbinden',
   canClose: 'Sie können dieses Fenster jetzt schließen.',

@@ -23,6 +23,7 @@ const en = {
     `A window of ${name} opens, in which you sign in and agree. Then you come back here.`,
   leadPopupForm: (name: string) => `Enter the details of your ${name} account, then sign in there.`,
   leadNone: (name: string) => `${name} needs no sign-in. Connect it with one click.`,
+  leadStore: (name: string) => `Connect here first, then install the app in the store of ${name}.`,
   leadAgain: (name: string) =>
     `Authorize your ${name} account again. Its settings and data stay as they are.`,
   keptWhenBlank: 'Leave it blank to keep what is stored.',
@@ -64,6 +65,8 @@ const en = {
   pending: 'Almost done',
   pendingText: (name: string) =>
     `Your ${name} account is known. An owner must still approve the installation; nothing else is left for you to do.`,
+  pendingStore: (name: string) =>
+    `Now install the app in the store of ${name}. The account is connected as soon as ${name} reports it.`,
   finish: 'Finish',
   another: 'Connect another account',
   canClose: 'You can close this window now.',

@@ -24,6 +24,7 @@ const es: Words = {
     `Se abrirá una ventana de ${name} en la que podrá iniciar sesión y dar su permiso. Después volverá aquí.`,
   leadPopupForm: (name) => `Introduzca los datos de su cuenta de ${name} y luego inicie sesión allí.`,
   leadNone: (name) => `${name} no requiere iniciar sesión. Basta con un clic.`,
+  leadStore: (name) => `Conecte primero aquí y después instale la aplicación en la tienda de ${name}.`,
   leadAgain: (name) => `Autorice de nuevo su cuenta de ${name}. La configuración y los datos no cambian.`,
   keptWhenBlank: 'Déjelo en blanco para conservar el valor guardado.',
   connect: 'Conectar',
@@ -65,6 +66,8 @@ const es: Words = {
   pending: 'Casi listo',
   pendingText: (name) =>
     `Su cuenta de ${name} ya está registrada. Falta que un propietario apruebe la instalación; usted no tiene que hacer nada más.`,
+  pendingStore: (name) =>
+    `Instale ahora la aplicación en la tienda de ${name}. La cuenta quedará conectada en cuanto ${name} lo comunique.`,
   finish: 'Terminar',
   another: 'Conectar otra cuenta',
   canClose: 'Ya puede cerrar esta ventana.',

@@ -24,6 +24,8 @@ const fr: Words = {
     `Une fenêtre ${name} s’ouvre : connectez-vous et donnez votre accord. Vous reviendrez ensuite ici.`,
   leadPopupForm: (name) => `Saisissez les informations de votre compte ${name}, puis connectez-vous là-bas.`,
   leadNone: (name) => `${name} ne demande aucune connexion. Un clic suffit.`,
+  leadStore: (name) =>
+    `Connectez-vous d’abord ici, puis installez l’application dans la boutique de ${name}.`,
   leadAgain: (name) =>
     `Autorisez à nouveau votre compte ${name}. Ses réglages et ses données ne changent pas.`,
   keptWhenBlank: 'Laissez vide pour conserver la valeur enregistrée.',
@@ -66,6 +68,8 @@ const fr: Words = {
   pending: 'Presque terminé',
   pendingText: (name) =>
     `Votre compte ${name} est enregistré. Un propriétaire doit encore approuver l’installation ; vous n’avez plus rien à faire.`,
+  pendingStore: (name) =>
+    `Installez maintenant l’application dans la boutique de ${name}. Le compte sera connecté dès que ${name} le signalera.`,
   finish: 'Terminer',
   another: 'Connecter un autre compte',
   canClose: 'Vous pouvez maintenant fermer cette fenêtre.',

@@ -22,6 +22,7 @@ const ja: Words = {
   leadPopup: (name) => `${name} のウィンドウが開きます。ログインして許可すると、この画面に戻ります。`,
   leadPopupForm: (name) => `${name} アカウントの情報を入力し、続いて ${name} にログインしてください。`,
   leadNone: (name) => `${name} はログイン不要です。ワンクリックで接続できます。`,
+  leadStore: (name) => `まずここで接続し、次に ${name} のストアでアプリをインストールしてください。`,
   leadAgain: (name) => `${name} アカウントをもう一度認証してください。設定とデータはそのまま残ります。`,
   keptWhenBlank: '空欄のままにすると、保存済みの値を使います。',
   connect: '接続する',
@@ -63,6 +64,8 @@ const ja: Words = {
   pending: 'あと少しです',
   pendingText: (name) =>
     `${name} アカウントを確認しました。オーナーによるインストールの承認を待っています。これ以上の操作は必要ありません。`,
+  pendingStore: (name) =>
+    `次に ${name} のストアでアプリをインストールしてください。${name} から通知があると、アカウントの接続が完了します。`,
   finish: '完了',
   another: '別のアカウントを接続',
   canClose: 'このウィンドウを閉じてかまいません。',

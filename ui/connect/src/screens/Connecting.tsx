@@ -4,7 +4,7 @@ import type { Api } from '../api';
 import { useUi } from '../context';
 import { ConnectForm } from '../form/ConnectForm';
 import { formOf, REDIRECTING } from '../form/fields';
-import { byDevice, callOf } from '../form/request';
+import { byDevice, byStore, callOf } from '../form/request';
 import { Heading } from '../Heading';
 import { Lock, Out, Warn } from '../Icons';
 import { Logo } from '../Logo';
@@ -32,7 +32,7 @@ export function Connecting(props: Props) {
   const key = integration.unique_key;
   const name = integration.display_name;
   const reconnecting = session.isReconnecting === true;
-  const redirects = REDIRECTING.has(provider.auth_mode);
+  const redirects = REDIRECTING.has(provider.auth_mode) && !byStore(provider);
   const preset = session.integrations_config_defaults?.[key]?.connection_config;
   const stored = session.stored_connection_config;
   const form = useMemo(
@@ -41,13 +41,15 @@ export function Connecting(props: Props) {
   );
   const docs = webAddress(session.overrides?.[key]?.docs_connect ?? provider.docs_connect ?? provider.docs);
   const attempt = useConnect({ api, session, integration, form, track, onConnected, onSessionOver });
-  useEffect(() => track('view:integration', key), [track, key]);
+  useEffect(() => void track('view:integration', key), [track, key]);
 
   const lead = reconnecting
     ? words.leadAgain
-    : byDevice(provider)
-      ? words.leadDevice
-      : leadOf(words, redirects, provider.auth_mode, form.fields.length > 0);
+    : byStore(provider)
+      ? words.leadStore
+      : byDevice(provider)
+        ? words.leadDevice
+        : leadOf(words, redirects, provider.auth_mode, form.fields.length > 0);
   const { phase, problem } = attempt;
   const away = phase === 'waiting' || phase === 'blocked' || phase === 'closed';
   const coded: DeviceCode | null = phase === 'code' ? attempt.code : null;

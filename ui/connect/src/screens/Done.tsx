@@ -8,7 +8,8 @@ import { Message } from './Message';
 interface Props {
   name: string;
   integration: string;
-  pending: boolean;
+  /** What somebody must still do; absent: nothing. */
+  pending?: 'approve' | 'install';
   again: boolean;
   track: Track;
   onFinish: () => void;
@@ -18,8 +19,9 @@ interface Props {
 
 export function Done({ name, integration, pending, again, track, onFinish, onAnother }: Props) {
   const { words } = useUi();
-  useEffect(() => track('view:success', integration), [track, integration]);
-  const said = pending ? words.pendingText : again ? words.doneAgainText : words.doneText;
+  useEffect(() => void track('view:success', integration), [track, integration]);
+  const left = pending && { approve: words.pendingText, install: words.pendingStore }[pending];
+  const said = left ? left : again ? words.doneAgainText : words.doneText;
   return (
     <Message
       tone={pending ? 'calm' : 'good'}

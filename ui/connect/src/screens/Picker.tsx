@@ -19,7 +19,7 @@ const SEARCHED = 6;
 export function Picker({ integrations, onPick, track }: Props) {
   const { words, language } = useUi();
   const [text, setText] = useState('');
-  useEffect(() => track('view:list'), [track]);
+  useEffect(() => void track('view:list'), [track]);
 
   const found = useMemo(() => {
     const wanted = text.trim().toLocaleLowerCase(language);
