@@ -360,12 +360,32 @@ async def test_a_script_is_told_the_address_so_that_its_token_stands_in_a_header
     assert said is not None
     outcome = json.loads(said[1])
     assert outcome["target"] == API
-    assert outcome["message"]["payload"] == {
-        "wsClientId": "mine",
-        "connectionId": connected.connection.connection_id,
-        "providerConfigKey": "acme",
-    }
+    assert (
+        outcome["opener"]["payload"]
+        == outcome["message"]["payload"]
+        == {
+            "wsClientId": "mine",
+            "connectionId": connected.connection.connection_id,
+            "providerConfigKey": "acme",
+        }
+    )
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "integration_not_allowed")
+
+
+async def test_a_window_of_unknown_origin_hears_of_no_connection(world: World) -> None:
+    await world.integration()
+    _, token = await world.session(allowed_integrations=["acme"], tags={"team": "red"})
+    headers = {"authorization": f"Bearer {token.reveal()}", "accept": "application/json"}
+    async with browser(world) as client:
+        begun = await client.get("/oauth/connect/acme?ws_client_id=mine", headers=headers)
+        answer = await client.get(await consent(world, begun.json()["data"]["url"]))
+
+    said = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', answer.text)
+    assert said is not None
+    outcome = json.loads(said[1])
+    assert outcome["target"] == "*"
+    assert outcome["opener"] == {"type": "nango_oauth_callback_success", "payload": {}}
+    assert "outcome.opener, outcome.target" in answer.text
 
 
 async def test_the_page_a_provider_returns_to_refuses_frames_and_keeps_nothing(world: World) -> None:

@@ -30,15 +30,24 @@ class Page:
 
 
 def callback(outcome: Outcome) -> Page:
-    """The page a provider returns to: tells the window that opened it, and the person."""
+    """The page a provider returns to: tells the window that opened it, and the person.
+
+    A window of unknown origin hears how it ended, and of which connection not: that may be anybody's.
+    """
     payload: dict[str, Any] = {"wsClientId": outcome.ws_client_id}
     if outcome.ok:
         payload |= {"connectionId": outcome.connection_id, "providerConfigKey": outcome.integration}
         payload |= {"isPending": True} if outcome.waiting else {}
     else:
         payload |= {"message": outcome.message, "errorType": outcome.error_type}
-    message = {"type": f"nango_oauth_callback_{'success' if outcome.ok else 'error'}", "payload": payload}
-    data = {"message": message, "target": outcome.opener_origin or "*", "close": outcome.ok}
+    kind = f"nango_oauth_callback_{'success' if outcome.ok else 'error'}"
+    known = {k: v for k, v in payload.items() if k in {"message", "errorType"}}
+    data = {
+        "message": {"type": kind, "payload": payload},
+        "opener": {"type": kind, "payload": payload if outcome.opener_origin else known},
+        "target": outcome.opener_origin or "*",
+        "close": outcome.ok,
+    }
     return _page(
         "callback.html",
         status=200 if outcome.ok else 400,
