@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 
+from dragoman_server.api.action_door import Trigger, TriggerHeaders
 from dragoman_server.api.demands import DEMANDS, HOT
 from dragoman_server.api.proxy_headers import PARSERS, REQUIRED
 from dragoman_server.api.proxy_openapi import METHODS
@@ -23,7 +24,8 @@ def test_the_document_names_every_route_and_what_it_wants(api: Api) -> None:
     paths = api.get("/openapi.json").json()["paths"]
     listed = {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
-    assert listed == described()[1] | {("GET", "/records")} | {(m.upper(), "/proxy/{path}") for m in METHODS}
+    doors = {("GET", "/records"), ("POST", "/action/trigger")} | {(m.upper(), "/proxy/{path}") for m in METHODS}
+    assert listed == described()[1] | doors
     demands = {(m, p.replace(":path}", "}")): d for (m, p), d in DEMANDS.items()} | dict(HOT)
     for path, operations in paths.items():
         for method, operation in operations.items():
@@ -45,6 +47,13 @@ def test_the_hand_written_operations_take_what_the_raw_doors_take(api: Api) -> N
 
     assert {p["name"] for p in records if p["in"] == "query"} == {*RECORDS_QUERY, "ids"}
     assert {p["name"] for p in records if p["required"]} == {"model", "Connection-Id", "Provider-Config-Key"}
+    action = paths["/action/trigger"]["post"]
+    assert {(p["name"].lower(), p["required"]) for p in action["parameters"]} == {
+        (field.alias, field.is_required()) for field in TriggerHeaders.model_fields.values()
+    }
+    body = action["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["properties"]) == set(Trigger.model_fields)
+    assert body["required"] == [name for name, field in Trigger.model_fields.items() if field.is_required()]
     for method in METHODS:
         headers = [p for p in paths["/proxy/{path}"][method]["parameters"] if p["in"] == "header"]
         assert {p["name"].lower().encode() for p in headers} == set(PARSERS)

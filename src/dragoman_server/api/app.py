@@ -42,8 +42,8 @@ def build_app(*, authenticator: Authenticator, routers: Sequence[APIRouter], edi
             request.state.principal = await authenticator.check(request.scope, demand, query=request.query_params)
         if edition == "auth" and request.url.path.startswith(FULL_ONLY):
             raise FeatureDisabledError
-        _check_content_type(request)
-        _check_texts(request, known_queries.get((request.method, route.path_format)))
+        check_content_type(request)
+        check_texts(request, known_queries.get((request.method, route.path_format)))
         request.state.authorized = True
 
     async def http(request: Request, error: Exception) -> Response:
@@ -100,7 +100,7 @@ def _known_queries(app: FastAPI) -> dict[tuple[str, str], frozenset[str]]:
     return found
 
 
-def _check_texts(request: Request, known: frozenset[str] | None) -> None:
+def check_texts(request: Request, known: frozenset[str] | None) -> None:
     """Refuse a NUL anywhere in the address, and query keys the operation does not have."""
     for name, value in request.path_params.items():
         if "\0" in str(value):
@@ -114,7 +114,8 @@ def _check_texts(request: Request, known: frozenset[str] | None) -> None:
             raise refuse("query", "unrecognized_keys", f"Unrecognized key: {name[:100]!r}")
 
 
-def _check_content_type(request: Request) -> None:
+def check_content_type(request: Request) -> None:
+    """Refuse a body that does not say it is JSON."""
     if request.method not in _BODY_METHODS:
         return
     if request.url.path.startswith("/functions/deployments/bundle"):

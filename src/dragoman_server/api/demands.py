@@ -110,7 +110,6 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("POST", "/sync/{name}/variant/{variant}"): _key("syncs:variant:create"),
     ("DELETE", "/sync/{name}/variant/{variant}"): _key("syncs:variant:delete"),
     ("PATCH", "/records/prune"): _key("records:write"),
-    ("POST", "/action/trigger"): _key("actions:execute"),
     ("GET", "/action/{action_id}"): _key("actions:execute"),
     ("POST", "/functions/deployments/bundle"): _key("deploy"),
     ("POST", "/functions/deployments/bundle/preview"): _key("deploy"),
@@ -126,5 +125,6 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
 HOT: Mapping[tuple[str, str], Demand] = {
     ("*", "/proxy/{path}"): _key("proxy"),
     ("GET", "/records"): _key("records:read"),
+    ("POST", "/action/trigger"): _key("actions:execute"),
 }
 """The raw ASGI doors' demands; they check them themselves."""

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from dragoman_server.api.action_openapi import PATHS as ACTION_PATHS
 from dragoman_server.api.demands import DEMANDS, HOT
 from dragoman_server.api.proxy_openapi import PATHS as PROXY_PATHS
 from dragoman_server.api.records_openapi import PATHS as RECORDS_PATHS
@@ -50,7 +51,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     schemas.pop("ValidationError", None)
     schemas["Error"] = ERROR_SCHEMA
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
-    document["paths"] = document["paths"] | PROXY_PATHS | RECORDS_PATHS
+    document["paths"] = document["paths"] | PROXY_PATHS | RECORDS_PATHS | ACTION_PATHS
     demands = {(method, path.replace(":path}", "}")): demand for (method, path), demand in DEMANDS.items()}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

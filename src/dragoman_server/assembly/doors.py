@@ -22,6 +22,8 @@ from dragoman_server.api import (
     system_routes,
     webhook_routes,
 )
+from dragoman_server.api.action_door import PATH as ACTION
+from dragoman_server.api.action_door import ActionDoor
 from dragoman_server.api.app import build_app
 from dragoman_server.api.connect_ui import PATH, ConnectUiDoor
 from dragoman_server.api.demands import HOT
@@ -129,10 +131,13 @@ def build_front(parts: Doors) -> App:
         frame_ancestors=parts.settings.connect_frame_ancestors,
         count=authenticator.anonymous,
     )
-    hot: dict[str, App] = {
-        "/proxy/": proxy, "/records": records, PATH: connect_ui, f"{PATH}/": connect_ui,
-    }  # fmt: skip
     rest = PopupDoor(rest=build_api(parts, authenticator), popups=parts.popups, count=authenticator.anonymous)
+    action: App = ActionDoor(
+        actions=parts.actions, authenticate=authenticate, rest=rest, disabled=parts.edition == "auth"
+    )
+    hot: dict[str, App] = {
+        "/proxy/": proxy, "/records": records, ACTION: action, PATH: connect_ui, f"{PATH}/": connect_ui,
+    }  # fmt: skip
     return Measured(Front(rest=rest, hot=hot))
 
 

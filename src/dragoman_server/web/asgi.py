@@ -87,7 +87,7 @@ class Front:
                 if path != "/" and path.endswith("/") and not scope.get("raw_path", b"").upper().endswith(b"%2F"):
                     scope["path"] = path.rstrip("/") or "/"
                     app = self._door(scope["path"])
-                receive = _bounded(scope, receive)
+                receive = bounded(scope, receive)
             await app(scope, receive, answering)
         except Exception as error:  # the door: whatever a part raised becomes one answer in the envelope
             if finished:
@@ -107,7 +107,7 @@ class Front:
         return self._rest
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
+def bounded(scope: Scope, receive: Receive) -> Receive:
     """Refuse a body that says it is too large, and one that turns out to be."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > BODY_LIMIT:
