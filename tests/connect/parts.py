@@ -14,6 +14,7 @@ from dragoman_server.connect.endpoint import ProviderEndpoints
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.exchange import Exchange
 from dragoman_server.connect.handshake import Handshakes
+from dragoman_server.connect.installations import Installations
 from dragoman_server.connect.loops import DueQueue, Replay, Sweeper
 from dragoman_server.connect.model import CredentialKey, RefreshFailed
 from dragoman_server.connect.refresh import Refresher, Timing
@@ -66,6 +67,7 @@ class Parts:
     sealed: SealedCredentials
     revoking: Revoking
     devices: DeviceAuthorizations
+    installations: Installations
 
 
 def assemble(
@@ -144,6 +146,16 @@ def assemble(
         logs=logs,
         tell=hooks.tell,
     )
+    installations = Installations(
+        database=database,
+        vault=vault,
+        integrations=integrations,
+        connections=connections,
+        catalogue=catalogue,
+        exchange=exchange,
+        connecting=connecting,
+        logs=logs,
+    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -163,6 +175,7 @@ def assemble(
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         devices=devices,
+        installations=installations,
         on_deleting=hooks.on_deleting,
         revoking=revoking,
         public_url=public_url,
@@ -179,4 +192,5 @@ def assemble(
         sealed=SealedCredentials(database=database, vault=vault),
         revoking=revoking,
         devices=devices,
+        installations=installations,
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
-from dragoman_server.api import connect_input, connect_modes, device_routes
+from dragoman_server.api import connect_input, connect_modes, device_routes, outbound_routes
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, refuse_unknown_query
 from dragoman_server.api.connect_input import Configured, Leave
 from dragoman_server.api.connect_ui_routes import connect_ui_settings
@@ -21,7 +21,7 @@ from dragoman_server.connect.model import ConnectSession, SessionOptions
 from dragoman_server.connect.service import Connect
 from dragoman_server.control import Connections, Environments
 from dragoman_server.control.connect_ui import ConnectUi
-from dragoman_server.control.model import EndUser, Organization
+from dragoman_server.control.model import Connection, EndUser, Organization
 from dragoman_server.control.rules import check_end_user, normalize_tags, require
 from dragoman_server.kit.errors import DragomanError, NotFoundError
 from dragoman_server.kit.ids import AccountId, EnvironmentId
@@ -235,7 +235,11 @@ def routes(
         given = connect_input.read(request, body)
         return await connect.begin_device(_session(request), unique_key, given.params, given.asking())
 
+    async def begin_installation(request: Request, unique_key: str, body: Configured | None) -> Connection:
+        return await connect.begin_installation(_session(request), unique_key, connect_input.read(request, body).params)
+
     connect_modes.add_routes(router, enter)
+    outbound_routes.add_routes(router, begin_installation)
     device_routes.add_routes(router, begin_device, connect.device_standing)
     return router
 

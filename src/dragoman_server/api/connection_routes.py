@@ -119,7 +119,7 @@ def routes(
         principal: Principal, connection: Connection, *, force: bool, refresh_token: bool, app_token: bool
     ) -> dict[str, Any]:
         """The whole connection; without the scope its credentials are left out, and nothing is refreshed."""
-        if not principal.may(READ_CREDENTIALS):
+        if connection.pending or not principal.may(READ_CREDENTIALS):
             return connection_full(connection, {})
         try:
             fresh, credential = await read_connection(connection, force=force)

@@ -84,6 +84,8 @@ DEMANDS: Mapping[tuple[str, str], Demand] = {
     ("POST", "/auth/bill/{unique_key}"): SESSION,
     ("POST", "/auth/aws-sigv4/{unique_key}"): SESSION,
     ("POST", "/auth/signature/{unique_key}"): SESSION,
+    ("POST", "/auth/oauth-outbound/{unique_key}"): SESSION,
+    ("POST", "/webhook/{environment_uuid}/{unique_key}"): PUBLIC,  # the provider's signature is checked
     ("GET", "/app-auth/connect"): PUBLIC,
     ("GET", "/oauth/client-metadata/{environment_uuid}/{unique_key}"): PUBLIC,
     ("POST", "/connect/telemetry"): PUBLIC,  # the session's token stands in the body

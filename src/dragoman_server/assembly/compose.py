@@ -28,6 +28,8 @@ from dragoman_server.connect.endpoint import ProviderEndpoints
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.exchange import Exchange
 from dragoman_server.connect.handshake import Handshakes
+from dragoman_server.connect.installations import FACT as INSTALLATION_FACT
+from dragoman_server.connect.installations import Installations
 from dragoman_server.connect.loops import DueQueue, Replay, Sweeper
 from dragoman_server.connect.refresh import Refresher
 from dragoman_server.connect.revoking import Revoking
@@ -47,6 +49,7 @@ from dragoman_server.flows.delete_environment import DeleteEnvironment
 from dragoman_server.flows.delete_integration import DeleteIntegration
 from dragoman_server.flows.deploy import Deploy
 from dragoman_server.flows.erasing import Erasing
+from dragoman_server.flows.inbound_webhook import InboundWebhook
 from dragoman_server.flows.notify import sync_facts
 from dragoman_server.flows.read_connection import ReadConnection
 from dragoman_server.flows.report_action import ReportAction
@@ -229,6 +232,16 @@ async def _connect_parts(
         logs=logs,
         tell=popups.tell,
     )
+    installations = Installations(
+        database=database,
+        vault=vault,
+        integrations=integrations,
+        connections=connections,
+        catalogue=catalogue,
+        exchange=exchange,
+        connecting=connecting,
+        logs=logs,
+    )
     connect = Connect(
         database=database,
         integrations=integrations,
@@ -249,6 +262,7 @@ async def _connect_parts(
         ),
         enter=Enter(database=database, exchange=exchange, connecting=connecting, logs=logs),
         devices=devices,
+        installations=installations,
         on_deleting=erasing.deleting,
         revoking=revoking,
         public_url=config["public_url"],
@@ -388,6 +402,9 @@ async def _connect_parts(
             records=records,
             logs=logs,
             webhooks=webhooks,
+            inbound_webhook=InboundWebhook(
+                environments=environments, integrations=integrations, catalogue=catalogue, installations=installations
+            ),
             actions=actions,
             deploy=deploy,
             sync_control=sync_control,
@@ -419,6 +436,7 @@ async def _connect_parts(
             "erase": erasing.handle,
             "revoke": revoking.handle,
             DEVICE_FACT: devices.handle,
+            INSTALLATION_FACT: installations.handle,
             "action": report.handle,
             CLOSE_FACT: close_runs.handle,
         },
@@ -446,6 +464,7 @@ async def _connect_parts(
         LogsKeeper(database=database, keep_days=settings.logs_retention_days),
         Loop("refresh_ahead", DueQueue(book=book, refresher=refresher).once, 5.0),
         Loop("connect_sweeper", Sweeper(database=database).once, 300.0),
+        Loop("installation_expiry", installations.expire, 300.0),
         Loop("outbox_watch", OutboxWatch(database).once, 30.0),
         Loop("key_rotation", rotation.once, 30.0),
         Loop("control_purger", purger.once, 600.0),

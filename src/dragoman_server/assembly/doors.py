@@ -15,6 +15,7 @@ from dragoman_server.api import (
     deployment_routes,
     environment_routes,
     function_routes,
+    inbound_routes,
     integration_routes,
     logs_routes,
     provider_routes,
@@ -42,6 +43,7 @@ from dragoman_server.flows.delete_connection import DeleteConnection
 from dragoman_server.flows.delete_environment import DeleteEnvironment
 from dragoman_server.flows.delete_integration import DeleteIntegration
 from dragoman_server.flows.deploy import Deploy
+from dragoman_server.flows.inbound_webhook import InboundWebhook
 from dragoman_server.flows.read_connection import ReadConnection
 from dragoman_server.flows.syncs import SyncControl
 from dragoman_server.kit.clock import Clock
@@ -93,6 +95,7 @@ class Doors:
     records: Records
     logs: Logs
     webhooks: Webhooks
+    inbound_webhook: InboundWebhook
     actions: Actions
     deploy: Deploy
     sync_control: SyncControl
@@ -202,6 +205,7 @@ def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
             deployment_routes.routes(parts.deploy),
             logs_routes.routes(logs=parts.logs),
             webhook_routes.routes(webhooks=parts.webhooks),
+            inbound_routes.routes(parts.inbound_webhook),
         ],
     )
     return app

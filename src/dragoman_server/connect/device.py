@@ -4,7 +4,6 @@ The device code is stored sealed and leaves only for the provider. Asking is a f
 each interval: it goes on in any process after a restart, and the row's `polling_until` keeps it one call at a time.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from dragoman_server import outbox
-from dragoman_server.connect import _device_store
+from dragoman_server.connect import _device_store, turns
 from dragoman_server.connect.authorize import CONNECTED, KIND, Outcome, outcome_of, pending_of, target_of
 from dragoman_server.connect.connecting import Connected, Connecting
 from dragoman_server.connect.consents.model import EXCHANGE_SECONDS, Asking, Departure
@@ -35,7 +34,7 @@ from dragoman_server.kit.errors import DragomanError
 from dragoman_server.kit.ids import EnvironmentId, OperationId, uuid7
 from dragoman_server.logs.operation import Operation
 from dragoman_server.logs.service import Logs
-from dragoman_server.outbox import Fact, FactsFailedError, NotYetError, StoredFact
+from dragoman_server.outbox import Fact, StoredFact
 from dragoman_server.providers.catalogue import Catalogue
 from dragoman_server.providers.model import AuthMode, Credential
 from dragoman_server.vault import Vault, data_key_of
@@ -44,13 +43,11 @@ FACT = "device"
 PURPOSE = "device_authorization"
 CLAIM = timedelta(seconds=60)
 """Longer than one poll takes: until then nobody else asks, even if the one who does is gone."""
-AT_ONCE = 32
 MOST_OF_A_SESSION = 20
 """Each code is asked about every few seconds for up to half an hour: nobody with a link may begin them without end."""
 TURN_SECONDS = 8.0
 """A turn begins no poll later. What one takes (an answer, its expiry, a check) then ends within the relay's patience:
 one that was cut off there would lose the token it had in hand."""
-TOO_LATE = NotYetError(timedelta(seconds=1))
 Tell = Callable[[Outcome], Awaitable[None]]
 
 
@@ -137,26 +134,11 @@ class DeviceAuthorizations:
 
     async def handle(self, facts: Sequence[StoredFact]) -> None:
         """Ask the providers once each; what is not decided yet comes back after its interval."""
-        room = asyncio.Semaphore(AT_ONCE)
-        ends_at = asyncio.get_running_loop().time() + self.turn_seconds
-        waits: dict[int, Exception] = {}
 
-        async def one(fact: StoredFact) -> None:
-            async with room:
-                if asyncio.get_running_loop().time() > ends_at:
-                    waits[fact.id] = TOO_LATE
-                    return
-                try:
-                    wait = await self.poll(fact.environment_id, UUID(fact.key))
-                except Exception as error:  # whatever it is, the others go on: they may have a token in hand
-                    waits[fact.id] = error
-                    return
-            if wait is not None:
-                waits[fact.id] = NotYetError(wait)
+        async def act(fact: StoredFact) -> timedelta | None:
+            return await self.poll(fact.environment_id, UUID(fact.key))
 
-        await asyncio.gather(*(one(fact) for fact in facts))
-        if waits:
-            raise FactsFailedError(waits)
+        await turns.each(facts, act, seconds=self.turn_seconds)
 
     async def poll(self, environment_id: EnvironmentId, id_: UUID) -> timedelta | None:
         """Ask once; return when to ask again, None once it has ended. Safe to call from anywhere at any time."""

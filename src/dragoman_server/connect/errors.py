@@ -1,5 +1,7 @@
 """What goes wrong between a consent and a usable credential. Messages never carry a token or a provider's body."""
 
+from datetime import UTC, datetime
+
 from dragoman_server.kit.errors import DragomanError, Reaction
 
 
@@ -42,7 +44,10 @@ class IntegrationNotAllowedError(ConnectError):
 
 
 class TokenRequestError(ConnectError):
-    """The provider's token endpoint refused, failed or answered something that is no token."""
+    """The provider's token endpoint refused, failed or answered something that is no token.
+
+    `passing`: it failed itself, and may give one later.
+    """
 
     code = "request_token_external_error"
 
@@ -53,9 +58,11 @@ class TokenRequestError(ConnectError):
         oauth_error: str | None = None,
         public_code: str | None = None,
         status: int | None = None,
+        passing: bool = False,
     ) -> None:
         super().__init__(message, public_code=public_code, status=status)
         self.oauth_error = oauth_error
+        self.passing = passing
 
 
 class StateError(ConnectError):
@@ -65,6 +72,18 @@ class StateError(ConnectError):
 
     def __init__(self, message: str, *, public_code: str = "state_err") -> None:
         super().__init__(message, public_code=public_code)
+
+
+class InstallationAwaitedError(ConnectError):
+    """Another connection waits for the same installation: only one could get it."""
+
+    code = "installation_awaited"
+    default_status = 409
+
+    def __init__(self, connection_id: str | None = None, until: datetime | None = None) -> None:
+        which = "Another connection" if connection_id is None else f"Connection `{connection_id}`"
+        end = "" if until is None else f" until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        super().__init__(f"{which} waits for the same installation{end}. Delete it first, or install the app for it.")
 
 
 class RefreshFailedError(ConnectError):

@@ -46,6 +46,20 @@ CREATE TABLE connect.device_authorizations (
     CONSTRAINT device_authorizations_check CHECK (((sealed IS NULL) = (outcome IS NOT NULL))),
     CONSTRAINT device_authorizations_interval_seconds_check CHECK (((interval_seconds >= 1) AND (interval_seconds <= 300)))
 );
+CREATE TABLE connect.installations (
+    environment_id bigint NOT NULL,
+    connection_id bigint NOT NULL,
+    integration_id bigint NOT NULL,
+    match_print bytea NOT NULL,
+    session_id uuid NOT NULL,
+    sealed bytea,
+    data_key_id bigint,
+    received_at timestamp with time zone,
+    claimed_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT kit.now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT installations_check CHECK (((sealed IS NULL) = (received_at IS NULL)))
+);
 CREATE TABLE connect.oauth_states (
     state_hash bytea NOT NULL,
     environment_id bigint NOT NULL,
@@ -68,6 +82,8 @@ ALTER TABLE ONLY connect.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (environment_id, connection_id);
 ALTER TABLE ONLY connect.device_authorizations
     ADD CONSTRAINT device_authorizations_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY connect.installations
+    ADD CONSTRAINT installations_pkey PRIMARY KEY (environment_id, connection_id);
 ALTER TABLE ONLY connect.oauth_states
     ADD CONSTRAINT oauth_states_pkey PRIMARY KEY (state_hash);
 ALTER TABLE ONLY connect.sessions
@@ -79,6 +95,8 @@ CREATE INDEX credentials_due ON connect.credentials USING btree (due_at) WHERE (
 CREATE INDEX credentials_ended ON connect.credentials USING btree (environment_id, ended_by, connection_id) WHERE (ended_at IS NOT NULL);
 CREATE INDEX device_authorizations_by_end ON connect.device_authorizations USING btree (expires_at);
 CREATE INDEX device_authorizations_by_environment ON connect.device_authorizations USING btree (environment_id);
+CREATE UNIQUE INDEX installations_awaited ON connect.installations USING btree (environment_id, integration_id, match_print);
+CREATE INDEX installations_by_end ON connect.installations USING btree (expires_at);
 CREATE INDEX oauth_states_by_data_key ON connect.oauth_states USING btree (environment_id, data_key_id);
 CREATE INDEX oauth_states_by_end ON connect.oauth_states USING btree (expires_at);
 CREATE INDEX sessions_by_end ON connect.sessions USING btree (expires_at);

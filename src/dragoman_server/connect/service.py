@@ -14,6 +14,7 @@ from dragoman_server.connect.device import DeviceAuthorizations
 from dragoman_server.connect.enter import Enter
 from dragoman_server.connect.errors import IntegrationNotAllowedError
 from dragoman_server.connect.handshake import Begun
+from dragoman_server.connect.installations import Installations
 from dragoman_server.connect.model import ConnectSession, CredentialKey, SessionOptions
 from dragoman_server.connect.revoking import Revoking
 from dragoman_server.connect.sessions import Sessions
@@ -46,6 +47,7 @@ class Connect:
         authorize: Authorize,
         enter: Enter,
         devices: DeviceAuthorizations,
+        installations: Installations,
         on_deleting: OnDeleting,
         revoking: Revoking,
         public_url: str,
@@ -59,6 +61,7 @@ class Connect:
         self._authorize = authorize
         self._enter = enter
         self._devices = devices
+        self._installations = installations
         self._on_deleting = on_deleting
         self._revoking = revoking
         self.public_url = public_url.rstrip("/")
@@ -90,6 +93,12 @@ class Connect:
     async def device_standing(self, session: ConnectSession, id_: UUID) -> device.Standing | None:
         """Return how such an authorization stands; None for one of another session."""
         return await self._devices.standing(session, id_)
+
+    async def begin_installation(
+        self, session: ConnectSession, unique_key: str, params: Mapping[str, Any]
+    ) -> Connection:
+        """Return the connection that waits for the provider to report an installation."""
+        return await self._installations.begin(session, await self._target(session, unique_key, params))
 
     async def use_refresh_token(
         self, session: ConnectSession, unique_key: str, params: Mapping[str, str], asking: Asking, token: str
@@ -201,6 +210,7 @@ class Connect:
         Those whose provider is to be told first are only out of use until it has heard.
         """
         numbers = [row_id for row_id, _ in connections]
+        await self._installations.forget(conn, environment_id, numbers)
         owed = await self._revoking.end(conn, environment_id, integration_id, provider, numbers)
         if owed is not None:
             await outbox.put(conn, [owed])

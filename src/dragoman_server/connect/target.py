@@ -97,6 +97,7 @@ def of_session(
         raise IntegrationNotAllowedError(unique_key)
     preset = cast("Mapping[str, Any]", session.defaults(unique_key).get("connection_config") or {})
     known: Mapping[str, Any] = existing.connection_config if existing is not None else {}
+    _refuse_automated(provider.connection_config, given, preset)
     config = check_config(provider.connection_config, {**known, **given, **preset}, trusted={*preset, *known})
     options = session.options
     end_user = end_user_of(options.end_user, options.organization)
@@ -128,6 +129,16 @@ def end_user_of(raw: Mapping[str, Any] | None, organization: Mapping[str, Any] |
         tags=dict(raw.get("tags") or {}),
         organization=None if not own else Organization(str(own["id"]), own.get("display_name")),
     )
+
+
+def _refuse_automated(fields: Mapping[str, Field], given: Mapping[str, str], preset: Mapping[str, Any]) -> None:
+    """Raise when a browser chooses what only the platform or the backend may: also where it is stored already."""
+    for name in given:
+        if name in fields and fields[name].automated and name not in preset:
+            issue = Issue("custom", "is filled in by the platform", ("params", name))
+            raise InvalidInputError(
+                f"params.{name}: {issue.message}", public_code="invalid_query_params", issues=[issue]
+            )
 
 
 def check_config(

@@ -46,10 +46,12 @@ class Connections:
         tags: Mapping[str, str] | None = None,
         end_user: EndUser | None = None,
         webhook_url_override: str | None = None,
+        pending: bool = False,
     ) -> tuple[Connection, bool]:
         """Make a connection, or bring the living one of that id up to date; return it and whether it is new.
 
         What is None stays; `connection_config` is merged, the rest replaced. A deleted connection's id starts anew.
+        One that was pending is so no more, and counts as new, unless `pending` says that it waits.
         Raises `UnknownIntegrationError`, `InvalidValueError`.
         """
         issues = rules.check_connection_id(connection_id) + rules.check_url(
@@ -70,6 +72,7 @@ class Connections:
             tags=stored_tags,
             end_user=end_user or rules.end_user_of_tags(stored_tags or {}),
             webhook_url_override=webhook_url_override,
+            pending=pending,
         )
         if found is None:
             raise UnknownIntegrationError(integration.unique_key)
@@ -244,6 +247,10 @@ class Connections:
         syncs = await _syncs.delete_of_connections(conn, environment_id, [found.id])
         await self._announce(conn, [found])
         return found, syncs
+
+    async def still_pending(self, conn: Conn, environment_id: EnvironmentId, row_id: ConnectionRowId) -> bool:
+        """Return whether it waits for its installation; until the transaction ends it cannot become complete."""
+        return await _store.still_pending(conn, environment_id, row_id)
 
     async def add_error(
         self,

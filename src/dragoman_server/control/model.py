@@ -139,6 +139,8 @@ class Connection:
     created_at: datetime
     updated_at: datetime
     last_fetched_at: datetime | None
+    pending: bool = False
+    """It waits for its installation: there is no credential yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ CREATE TABLE control.connections (
     created_at timestamp with time zone DEFAULT kit.now() NOT NULL,
     updated_at timestamp with time zone DEFAULT kit.now() NOT NULL,
     last_fetched_at timestamp with time zone,
-    deleted_at timestamp with time zone
+    deleted_at timestamp with time zone,
+    pending boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='85');
 ALTER TABLE control.connections ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -170,7 +171,8 @@ CREATE VIEW control.live_connections AS
     c.errors,
     c.created_at,
     c.updated_at,
-    c.last_fetched_at
+    c.last_fetched_at,
+    c.pending
    FROM (control.connections c
      JOIN control.integrations i ON (((i.id = c.integration_id) AND (i.environment_id = c.environment_id))))
   WHERE ((c.deleted_at IS NULL) AND (i.deleted_at IS NULL));

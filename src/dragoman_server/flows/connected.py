@@ -55,7 +55,7 @@ class AfterConnect:
         await outbox.put(conn, facts)
 
     async def failed(self, failure: ConnectFailed) -> None:
-        """An existing connection could not be authorized again: tell the customer. A new one leaves nothing behind."""
+        """Tell the customer of a connection that exists: pending, or to be authorized again. Else nothing is left."""
         target = failure.target
         connection = await self._connections.get(
             target.environment_id, target.integration.unique_key, target.connection_id
@@ -64,7 +64,12 @@ class AfterConnect:
             return
         async with self._database.transaction() as conn:
             fact = await self._fact(
-                conn, connection, str(failure.operation_id), "override", failure.error_type, failure.message
+                conn,
+                connection,
+                str(failure.operation_id),
+                "creation" if connection.pending else "override",
+                failure.error_type,
+                failure.message,
             )
             await outbox.put(conn, [fact])
 

@@ -56,6 +56,8 @@ def check_entry(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
     _check_templates(entry, data)
     _check_patterns(entry, data)
     _check_mode(entry, data, whole=whole)
+    if whole and "installation" in data:
+        _check_installation(entry, data)
 
 
 def _schema_error(entry: Entry, error: Any) -> DragomanError:
@@ -127,7 +129,36 @@ def _check_mode(entry: Entry, data: Mapping[str, Any], *, whole: bool) -> None:
     if not whole:
         return
     mode = data["auth_mode"]
-    if mode == "OAUTH2" and not (data.get("authorization_url") or data.get("device_authorization_url")):
+    ways = ("authorization_url", "device_authorization_url", "installation")
+    if mode == "OAUTH2" and not any(data.get(key) for key in ways):
         raise entry.error("an OAUTH2 entry needs `authorization_url`", ())
     if mode in {"OAUTH2", "OAUTH2_CC", "TWO_STEP"} and not data.get("token_url"):
         raise entry.error(f"an {mode} entry needs `token_url`", ())
+
+
+def _check_installation(entry: Entry, data: Mapping[str, Any]) -> None:
+    """Refuse what no schema can: whose installation it is must not be typed in, nor an old event be told again."""
+    place = ("installation", "webhook")
+    webhook = _mapping(data, *place)
+    mode, fields = data["auth_mode"], _mapping(data, "connection_config")
+    for key in _mapping(webhook, "match"):
+        if not _mapping(fields, key).get("automated"):
+            reason = f"`connection_config.{key}` must be there and `automated`, so that nobody can type it in"
+            raise entry.error(reason, (*place, "match", key))
+    for key in _mapping(webhook, "config"):
+        if key in webhook["match"] or (key in fields and not _mapping(fields, key).get("automated")):
+            raise entry.error("must be a key that nobody types in and nobody is matched by", (*place, "config", key))
+    signed_time = webhook["signature"].get("timestamp")
+    if bool(signed_time) != ("${timestamp}" in (webhook["signature"].get("content") or "")):
+        reason = "`timestamp` and a `content` with `${timestamp}` go together: a time that is not signed proves nothing"
+        raise entry.error(reason, (*place, "signature"))
+    if mode == "OAUTH2" and not webhook.get("code"):
+        raise entry.error("an OAUTH2 entry needs the path of the authorization `code`", place)
+    if mode == "APP" and "installation_id" not in (webhook.get("config") or {}):
+        raise entry.error("an APP entry needs `config.installation_id`", place)
+    if mode == "APP" and webhook["signature"].get("secret") == "client_secret":
+        raise entry.error("an APP integration has no client secret", (*place, "signature", "secret"))
+    if mode == "APP" and not signed_time:
+        raise entry.error("without a code only a signed `timestamp` keeps old events from being told again", place)
+    if mode not in {"OAUTH2", "APP"}:
+        raise entry.error("only OAUTH2 and APP entries are connected by an installation", ("installation",))

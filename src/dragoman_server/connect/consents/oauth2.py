@@ -23,6 +23,11 @@ class CodeConsent:
             unique_key = leaving.target.integration.unique_key
             raise InvalidCredentialsError(f"Integration `{unique_key}` has no client id yet.")
         provider = leaving.target.provider
+        if not provider.authorization_url and provider.get("installation"):
+            raise InvalidCredentialsError(
+                f"{provider.display_name} is connected by installing the app there: POST /auth/oauth-outbound/"
+                f"{leaving.target.integration.unique_key}."
+            )
         if not provider.authorization_url:
             raise InvalidCredentialsError(
                 f"{provider.display_name} is connected with a code for this device: POST /oauth/device/"
@@ -89,7 +94,12 @@ class CodeConsent:
 
         answer = await self._exchange.follow(flow(), seconds=EXCHANGE_SECONDS, operation=returning.operation)
         if not isinstance(answer, TokenAnswer):
-            raise TokenRequestError(answer.sentence(), oauth_error=answer.error, public_code="token_err")
+            raise TokenRequestError(
+                answer.sentence(),
+                oauth_error=answer.error,
+                public_code="token_err",
+                passing=answer.may_have_happened,
+            )
         if answer.life is not None:
             return answer
         life = await learn_life(

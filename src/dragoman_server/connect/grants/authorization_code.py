@@ -118,9 +118,11 @@ def token_request(
     connection_config: Mapping[str, Any],
     now: datetime | None = None,
 ) -> TokenRequest:
-    """Return the exchange of `code` (section 4.1.3)."""
+    """Return the exchange of `code` (section 4.1.3). Without a `redirect_uri` none was named when it was asked for."""
     scope = template_scope(client, connection_config)
-    params = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    params = {"grant_type": "authorization_code", "code": code}
+    if redirect_uri:
+        params["redirect_uri"] = redirect_uri
     if verifier is not None:
         params["code_verifier"] = verifier
     params |= render_params(entry.get("token_params"), scope)

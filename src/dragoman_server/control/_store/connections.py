@@ -33,6 +33,8 @@ ADD_ERROR = read_sql(_PACKAGE, "add_error")
 CLEAR_ERRORS = read_sql(_PACKAGE, "clear_errors")
 TOUCH_CONNECTIONS = read_sql(_PACKAGE, "touch_connections")
 PURGE_CONNECTIONS = read_sql(_PACKAGE, "purge_connections")
+SETTLE_PENDING = read_sql(_PACKAGE, "settle_pending")
+STILL_PENDING = read_sql(_PACKAGE, "still_pending")
 
 INDEXED_LETTERS = 3
 """How many letters a search needs so that an index finds its matches."""
@@ -71,6 +73,7 @@ def _connection(row: Row, integration: Integration | None = None) -> Connection:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         last_fetched_at=row["last_fetched_at"],
+        pending=row["pending"],
     )
 
 
@@ -85,13 +88,23 @@ async def upsert(
     tags: Mapping[str, str] | None,
     end_user: EndUser | None,
     webhook_url_override: str | None,
+    pending: bool,
 ) -> tuple[Connection, bool] | None:
-    """Return the connection and whether it is new; None when the integration is gone."""
+    """Return the connection and whether it is new (or was pending); None when the integration is gone."""
+    settled = (
+        not pending
+        and await conn.execute(SETTLE_PENDING, integration.environment_id, integration.id, connection_id) == "UPDATE 1"
+    )
     row = await conn.fetchrow(
         UPSERT_CONNECTION, integration.environment_id, integration.id, connection_id, uuid, connection_config, metadata,
         tags, None if end_user is None else end_user.public(), webhook_url_override,
+        pending,
     )  # fmt: skip
-    return None if row is None else (_connection(row, integration), row["created"])
+    return None if row is None else (_connection(row, integration), row["created"] or settled)
+
+
+async def still_pending(conn: Conn, environment_id: EnvironmentId, row_id: ConnectionRowId) -> bool:
+    return bool(await conn.fetchval(STILL_PENDING, environment_id, row_id))
 
 
 async def connection(
