@@ -33,7 +33,7 @@ names = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, ma
 
 def made(issuer: str, user: str) -> bytes:
     scope = {"connectionConfig": {"issuer": issuer}, "credentials": {"user": user, "key": APP_PEM}}
-    return base64.b64decode(saml.assertion({**SPEC, "attributes": {"org": issuer}}, scope, NOW))
+    return base64.b64decode(saml.assertion({**SPEC, "attributes": {"org": "${connectionConfig.issuer}"}}, scope, NOW))
 
 
 @given(names, names)
