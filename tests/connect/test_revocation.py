@@ -68,6 +68,24 @@ async def test_a_deleted_connections_refresh_token_is_revoked(market: Market, mo
     }
 
 
+async def test_a_grant_that_another_connection_lives_on_is_revoked_with_the_last_of_them(market: Market) -> None:
+    """Some vendors give the same refresh token to whoever connects again: the older connection is then deleted."""
+    world, vendors = market.world, market.vendors
+    await connected(market)
+    bring, delete = world.one.parts.connect.import_connection, world.one.parts.connect.delete
+    same = {"type": "OAUTH2", "access_token": "access-2", "refresh_token": "refresh-to-end"}
+    await bring(world.environment.id, "revoking", same, connection_id="c2")
+
+    await delete(world.environment.id, "revoking", "c1")
+    await relay(market).once()
+    left = (set(vendors.refresh), await ended(market))
+    await delete(world.environment.id, "revoking", "c2")
+    await relay(market).once()
+
+    assert left == ({"refresh-to-end"}, 0)
+    assert vendors.refresh == set()
+
+
 async def test_the_fact_holds_no_secret(market: Market) -> None:
     world = market.world
     await connected(market)

@@ -204,6 +204,7 @@ class EndedRow:
     sealed: bytes
     ended_at: datetime
     read_at: datetime
+    shared: bool
 
 
 async def end_credentials(

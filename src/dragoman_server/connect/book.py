@@ -187,7 +187,9 @@ class PgBook:
                 items = [(row.sealed, b"")]
                 [plain] = await self._vault.open_all(environment_id, PURPOSE, row.connection_uuid, items)
                 credential = decode_credential(plain)
-            found.append(Ended(row.connection, row.connection_uuid, credential, row.ended_at, row.read_at))
+            found.append(
+                Ended(row.connection, row.connection_uuid, credential, row.ended_at, row.read_at, shared=row.shared)
+            )
         return found
 
     async def settle(self, environment_id: EnvironmentId, told: Sequence[Ended], untold: Sequence[Ended]) -> None:

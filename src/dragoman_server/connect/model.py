@@ -160,6 +160,8 @@ class Ended:
     credential: Credential | None
     ended_at: datetime
     read_at: datetime
+    shared: bool = False
+    """A living connection holds the same grant: to revoke it would end that one, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Revoking:
     ) -> bool:
         """Return whether nothing is owed any more: heard, refused, nothing to say, or owed for too long."""
         provider = self._catalogue.get(integration.provider)
-        if provider is None or ended.credential is None:
+        if provider is None or ended.credential is None or ended.shared:
             return True
         client = client_of(integration, credentials, ended.credential.values.get("config_override"))
         try:
