@@ -28,6 +28,7 @@ from dragoman_server.egress.errors import (
     UpstreamUnreachableError,
 )
 from dragoman_server.egress.failures import RefusedAddressError, translate
+from dragoman_server.egress.pooled import Answer, Limits, Pooled
 from dragoman_server.egress.redirects import REDIRECTS, headers_for_hop, origin_of, redirected_method
 from dragoman_server.egress.resolving import ConnectorResolver, Resolve, SystemResolver
 from dragoman_server.egress.response import EgressResponse
@@ -39,6 +40,7 @@ _SMALL_BODY = 1024 * 1024
 _DRAIN_LIMIT = 64 * 1024
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _STALE_LIMIT = 3
+_READ_BUFFER = 256 * 1024
 _DIALLED: ContextVar[list[None] | None] = ContextVar("egress_dialled")
 """Filled when the request under way opens a connection: a broken one it did not open was a pooled one gone stale."""
 
@@ -110,7 +112,7 @@ class _Request:
         self._keep = keep
         self._context = client_certificate
         self._decompress = decompress
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: Answer | None = None
 
     async def __aenter__(self) -> EgressResponse:
         method = self._method.upper()
@@ -132,13 +134,13 @@ class _Request:
 
     async def _follow_redirects(
         self,
-        response: aiohttp.ClientResponse,
+        response: Answer,
         method: str,
         url: URL,
         headers: list[tuple[str, str]],
         body: Body,
         ends: float,
-    ) -> tuple[aiohttp.ClientResponse, URL]:
+    ) -> tuple[Answer, URL]:
         origins = self._credential_origins if self._credential_origins is not None else frozenset({origin_of(url)})
         certificate = self._context
         hops = 0
@@ -222,6 +224,7 @@ class EgressClient:
         self._max_headers = max_headers
         self._dns_cache_seconds = dns_cache_seconds
         self._session: aiohttp.ClientSession | None = None
+        self._pooled: Pooled | None = None
         self._system_resolver: SystemResolver | None = None
         self._certificates = ClientCertificates(ca_file)
 
@@ -242,15 +245,20 @@ class EgressClient:
             ttl_dns_cache=self._dns_cache_seconds,
             keepalive_timeout=15,
         )
+        limits: Limits = {
+            "read_bufsize": _READ_BUFFER,
+            "max_line_size": self._max_header_bytes,
+            "max_field_size": self._max_header_bytes,
+            "max_headers": self._max_headers,
+        }
+        self._pooled = Pooled(connector, limits)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
             skip_auto_headers=_AUTOMATIC,
-            max_line_size=self._max_header_bytes,
-            max_field_size=self._max_header_bytes,
-            max_headers=self._max_headers,
+            **limits,
             timeout=aiohttp.ClientTimeout(total=300, connect=10, sock_read=60),
         )
         # aiohttp would try again after any broken connection; we do so only for a pooled one that had gone stale.
@@ -258,7 +266,7 @@ class EgressClient:
 
     async def close(self) -> None:
         """Close every connection. Requests under way fail."""
-        session, self._session = self._session, None
+        session, self._session, self._pooled = self._session, None, None
         if session is not None:
             await session.close()
         if self._system_resolver is not None:
@@ -317,29 +325,33 @@ class EgressClient:
         body: Body,
         deadlines: Deadlines,
         client_certificate: tuple[str, str] | None,
-    ) -> aiohttp.ClientResponse:
+    ) -> Answer:
         """Send one hop and wait for its headers. `url` and `headers` are already checked."""
-        if self._session is None:
+        if self._session is None or self._pooled is None:
             raise RuntimeError("EgressClient.open() has not been called")
-        extra: dict[str, Any] = {}
+        ssl: Any = True  # aiohttp's word for the connector's own context
         if client_certificate is not None:
-            extra["ssl"] = await self._certificates.context(*client_certificate)
+            ssl = await self._certificates.context(*client_certificate)
         headers, framed = frame_body(headers, body)
-        if not any(name.lower() == "user-agent" for name, _ in headers):
+        if not any(name == "user-agent" or name.lower() == "user-agent" for name, _ in headers):
             headers = [*headers, ("User-Agent", self._user_agent)]
         # aiohttp's own read timer restarts with every byte; a server that drips header bytes must not live on that.
         small = body is None or (isinstance(body, bytes) and len(body) <= _SMALL_BODY)
         patience = min(deadlines.connect + deadlines.first_byte, deadlines.total) if small else deadlines.total
         host = url.raw_host or ""
-        timeout = _timeout_of(deadlines)
         for attempt in range(_STALE_LIMIT):
             dialled: list[None] = []
-            _DIALLED.set(dialled)
             try:
-                async with asyncio.timeout(patience):
-                    response = await self._session.request(
-                        method, url, headers=headers, data=framed, allow_redirects=False, timeout=timeout, **extra
-                    )
+                response: Answer | None = await self._pooled.send(
+                    method, url, headers, framed, ssl, first_byte=deadlines.first_byte, patience=patience
+                )
+                if response is None:
+                    _DIALLED.set(dialled)
+                    async with asyncio.timeout(patience):
+                        response = await self._session.request(
+                            method, url, headers=headers, data=framed, allow_redirects=False,
+                            timeout=_timeout_of(deadlines), ssl=ssl,
+                        )  # fmt: skip
                 break
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 failure = translate(error, host, "waiting for the answer")
@@ -368,7 +380,7 @@ class EgressClient:
         return socket.socket(family=family, type=kind, proto=protocol)
 
 
-async def _discard(response: aiohttp.ClientResponse) -> None:
+async def _discard(response: Answer) -> None:
     """Read a redirect's little body so that its connection can be used again; close on more than a little."""
     length = response.content_length
     if length is not None and length <= _DRAIN_LIMIT:

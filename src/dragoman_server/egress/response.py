@@ -9,20 +9,20 @@ import aiohttp
 from dragoman_server.egress import decoding
 from dragoman_server.egress.errors import InvalidUpstreamAnswerError, ResponseTooLargeError
 from dragoman_server.egress.failures import translate
+from dragoman_server.egress.pooled import Answer
 from dragoman_server.egress.wire import text_of
 
 
 class EgressResponse:
     """An answer whose body has not been read yet. Belongs to the `async with` block that yielded it."""
 
-    __slots__ = ("_decompress", "_ends", "_response", "host", "raw_headers", "status", "url")
+    __slots__ = ("_decompress", "_ends", "_response", "host", "raw_headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, host: str, *, ends: float, decompress: bool) -> None:
+    def __init__(self, response: Answer, host: str, *, ends: float, decompress: bool) -> None:
         self._response = response
         self._ends = ends
         self.status = response.status
         self.host = host
-        self.url = str(response.url)
         self.raw_headers: Sequence[tuple[bytes, bytes]] = response.raw_headers
         self._decompress: str | None = None
         if decompress:
@@ -31,6 +31,11 @@ class EgressResponse:
                 self._decompress = encoding
                 gone = (b"content-encoding", b"content-length")
                 self.raw_headers = [(name, value) for name, value in self.raw_headers if name.lower() not in gone]
+
+    @property
+    def url(self) -> str:
+        """Where it came from: after redirects, the last of them."""
+        return str(self._response.url)
 
     @property
     def headers(self) -> list[tuple[str, str]]:
