@@ -68,13 +68,18 @@ async def test_a_deleted_connections_refresh_token_is_revoked(market: Market, mo
     }
 
 
-async def test_a_grant_that_another_connection_lives_on_is_revoked_with_the_last_of_them(market: Market) -> None:
-    """Some vendors give the same refresh token to whoever connects again: the older connection is then deleted."""
+@pytest.mark.parametrize("same", [{"refresh_token": "refresh-to-end"}, {}], ids=["renewed", "not renewed"])
+async def test_a_grant_that_another_connection_lives_on_is_revoked_with_the_last_of_them(
+    market: Market, same: dict[str, str]
+) -> None:
+    """Some vendors give the same token to whoever connects again: the older connection is then deleted."""
     world, vendors = market.world, market.vendors
-    await connected(market)
+    await integration(world, "revoking", APP)
+    vendors.refresh.add("refresh-to-end")
     bring, delete = world.one.parts.connect.import_connection, world.one.parts.connect.delete
-    same = {"type": "OAUTH2", "access_token": "access-2", "refresh_token": "refresh-to-end"}
-    await bring(world.environment.id, "revoking", same, connection_id="c2")
+    given = {"type": "OAUTH2", "access_token": "refresh-to-end", **same}  # (the vendor ends what it is told to)
+    for connection_id in ("c1", "c2"):
+        await bring(world.environment.id, "revoking", given, connection_id=connection_id)
 
     await delete(world.environment.id, "revoking", "c1")
     await relay(market).once()

@@ -175,6 +175,7 @@ async def store_credential(
     grant: bytes | None,
     expires_at: datetime | None,
     times: Times,
+    token: bytes | None,
 ) -> int:
     """Return the row's new version."""
     version = await conn.fetchval(
@@ -189,6 +190,7 @@ async def store_credential(
         expires_at,
         times.stale_at,
         times.due_at,
+        token,
     )
     return int(version)
 

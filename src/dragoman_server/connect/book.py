@@ -16,7 +16,7 @@ from dragoman_server.kit.clock import Clock
 from dragoman_server.kit.errors import DragomanError, UnavailableError
 from dragoman_server.kit.ids import ConnectionRowId, EnvironmentId, IntegrationId
 from dragoman_server.kit.telemetry import get_logger
-from dragoman_server.providers.model import Credential
+from dragoman_server.providers.model import AuthMode, Credential
 from dragoman_server.vault import Sealer, SubjectShreddedError, UnknownDataKeyError, Vault, data_key_of
 
 TOPIC = "connect.credentials"
@@ -125,6 +125,11 @@ class PgBook:
         text = grant_text(credential)
         return None if text is None else self._vault.lookup_hash(f"grant:{text}")
 
+    def _token_print(self, credential: Credential) -> bytes | None:
+        """Of a consent's token that cannot be renewed: what tells that two connections live on the same one."""
+        token = credential.token() if credential.type is AuthMode.OAUTH2 and grant_text(credential) is None else None
+        return None if token is None else self._vault.lookup_hash(f"token:{token}")
+
     async def store(
         self,
         conn: Conn,
@@ -148,6 +153,7 @@ class PgBook:
             grant=self.fingerprint(credential),
             expires_at=credential.expires_at,
             times=rules.times(now, credential.expires_at, None, buffer),
+            token=self._token_print(credential),
         )
         await announce(conn, TOPIC, str(key))
         self.forget(key)

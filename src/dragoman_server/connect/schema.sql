@@ -29,7 +29,8 @@ CREATE TABLE connect.credentials (
     intent_at timestamp with time zone,
     ended_at timestamp with time zone,
     ended_by bigint,
-    tried_at timestamp with time zone
+    tried_at timestamp with time zone,
+    token_print bytea
 )
 WITH (fillfactor='80');
 CREATE TABLE connect.device_authorizations (
