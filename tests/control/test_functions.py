@@ -41,6 +41,21 @@ async def missing(control: Control) -> list[Sync]:
         return await control.syncs.create_missing(conn, control.environment.id)
 
 
+async def test_a_pending_connection_gets_its_syncs_when_it_is_complete(control: Control) -> None:
+    integration = await control.integration()
+    await control.connect(integration, "waiting", pending=True)
+    await deploy(control, "v1", spec("a", models={"A": {}}))
+
+    assert await missing(control) == []
+
+    async with control.database.transaction() as conn:
+        connection, created = await control.connections.upsert(conn, integration, "waiting")
+        again, created_again = await control.connections.upsert(conn, integration, "waiting")
+    assert (created, connection.pending) == (True, False)
+    assert (created_again, again.pending) == (False, False)
+    assert [sync.connection_row_id for sync in await missing(control)] == [connection.id]
+
+
 async def test_a_deployment_says_what_is_new_updated_unchanged_and_deleted(control: Control) -> None:
     await control.integration()
     await deploy(control, "v1", spec("a", models={"A": {}}), spec("b", models={"B": {}}), spec("act", "action"))

@@ -16,7 +16,7 @@ def test_the_entries_of_the_howto_load(tmp_path: Path) -> None:
 
     catalogue = load_catalogue(tmp_path)
 
-    assert [name for name, _ in entries] == ["acme", "acme-oauth", "ghe"]
+    assert [name for name, _ in entries] == ["acme", "acme-oauth", "acme-store", "ghe"]
     assert catalogue.require("ghe").proxy.base_urls == ("https://git.acme.com/api/v3",)
     assert catalogue.require("ghe").proxy.origins == ()
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from dragoman_server.api.common import INTEGRATION_KEY, Json, caller, data, environment_of
 from dragoman_server.api.shapes import function_shape, integration_shape, scripts_config, tools_of
-from dragoman_server.control import Functions, Integrations
+from dragoman_server.control import Environments, Functions, Integrations
 from dragoman_server.control.model import Integration
 from dragoman_server.flows.delete_integration import DeleteIntegration
 from dragoman_server.kit.errors import ForbiddenError, InvalidInputError, Issue, NotFoundError
@@ -75,8 +76,18 @@ def routes(
     functions: Functions,
     catalogue: Catalogue,
     delete_integration: DeleteIntegration,
+    environments: Environments,
+    public_url: str,
 ) -> APIRouter:
     router = APIRouter(tags=["Integrations"])
+
+    async def webhook_url(integration: Integration) -> str | None:
+        """Where its provider calls us; None when we would make nothing of it."""
+        provider = provider_of(integration)
+        if provider is None or not provider.get("installation"):
+            return None
+        environment = await environments.require(integration.environment_id)
+        return f"{public_url.rstrip('/')}/webhook/{environment.uuid}/{quote(integration.unique_key, safe='')}"
 
     def provider_of(integration: Integration) -> Provider | None:
         return catalogue.get(integration.provider)
@@ -128,7 +139,7 @@ def routes(
         found = await found_or_404(principal.environment_id, unique_key)
         shape = integration_shape(found, provider_of(found))
         if "webhook" in query.include:
-            shape["webhook_url"] = None  # no inbound webhooks in this release
+            shape["webhook_url"] = await webhook_url(found)
         if "credentials" in query.include:
             if not principal.may(READ_CREDENTIALS):
                 raise ForbiddenError(

@@ -172,6 +172,8 @@ def build_api(parts: Doors, authenticator: Authenticator) -> FastAPI:
                 functions=parts.functions,
                 catalogue=parts.catalogue,
                 delete_integration=parts.delete_integration,
+                environments=parts.environments,
+                public_url=parts.public_url,
             ),
             connection_routes.routes(
                 connect=parts.connect,

@@ -1,7 +1,7 @@
 """For whom and what a connection is made: the integration, its client, the config, the id. Shared by every way in."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -133,12 +133,18 @@ def end_user_of(raw: Mapping[str, Any] | None, organization: Mapping[str, Any] |
 
 def _refuse_automated(fields: Mapping[str, Field], given: Mapping[str, str], preset: Mapping[str, Any]) -> None:
     """Raise when a browser chooses what only the platform or the backend may: also where it is stored already."""
-    for name in given:
-        if name in fields and fields[name].automated and name not in preset:
-            issue = Issue("custom", "is filled in by the platform", ("params", name))
-            raise InvalidInputError(
-                f"params.{name}: {issue.message}", public_code="invalid_query_params", issues=[issue]
-            )
+    _raise(
+        Issue("custom", "is filled in by the platform", ("params", name))
+        for name in given
+        if name in fields and fields[name].automated and name not in preset
+    )
+
+
+def _raise(issues: Iterable[Issue]) -> None:
+    found = list(issues)
+    if found:
+        where = ".".join(str(p) for p in found[0].path)
+        raise InvalidInputError(f"{where}: {found[0].message}", public_code="invalid_query_params", issues=found)
 
 
 def check_config(
@@ -173,10 +179,7 @@ def check_config(
             config[name] = spec.default_value
         elif not spec.optional and _visible(spec, config):
             issues.append(Issue("invalid_type", f"{spec.title} is required", ("params", name)))
-    if issues:
-        first = issues[0]
-        where = ".".join(str(p) for p in first.path)
-        raise InvalidInputError(f"{where}: {first.message}", public_code="invalid_query_params", issues=issues)
+    _raise(issues)
     return config
 
 
