@@ -421,11 +421,13 @@ class SyncContext(Context):
                 end += 1
             params: dict[str, Any] = {"batch": self._state.next_batch(), "model": name, "ids": ids[start:end]}
             last = end == total
-            body = b"[" + b",".join(encoded[start:end]) + b"]"
+            closing = b"]"
             if last and checkpoint_bytes is not None:
                 params["checkpoint"] = len(checkpoint_bytes)
-                body += checkpoint_bytes
-            await self._transport.call("save", params, body)
+                closing += checkpoint_bytes
+            encoded[start] = b"[" + encoded[start]
+            encoded[end - 1] += closing
+            await self._transport.call("save", params, b",".join(encoded[start:end]))
             if last and checkpoint_bytes is not None:
                 self._state.checkpoint = checkpoint_bytes
             start = end

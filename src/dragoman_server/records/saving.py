@@ -17,11 +17,11 @@ from dragoman_server.kit.ids import EnvironmentId
 from dragoman_server.records import _store
 from dragoman_server.records.canonical import (
     Prepared,
+    Preparer,
     check_checkpoint,
     check_external_id,
     last_of_each,
     merge_raw,
-    prepare,
 )
 from dragoman_server.records.core import PART, PART_BYTES, Breather, Core, place_of, writer_of
 from dragoman_server.records.errors import CheckpointConflictError, ConnectionErasedError, StaleAttemptError
@@ -179,10 +179,11 @@ class Saving(Core):
         self, environment_id: EnvironmentId, records: Sequence[tuple[str, bytes]], conn: Conn | None = None
     ) -> list[Prepared]:
         hash_key = await self._vault.hash_key(environment_id, conn=conn)
+        preparer = Preparer(hash_key)
         prepared: list[Prepared] = []
         breather = Breather()
         for index, external_id, raw in last_of_each(records):
-            prepared.append(prepare(hash_key, index, external_id, raw))
+            prepared.append(preparer.prepare(index, external_id, raw))
             if breather.full(len(raw)):
                 await asyncio.sleep(0)
         return prepared

@@ -55,7 +55,10 @@ def frame(type_: int, stream: int, payload: bytes = b"") -> bytes:
 def message(type_: int, value: Any, body: bytes = b"") -> bytes:
     """A control message."""
     head = dumps(value)
-    return frame(type_, 0, b"".join((LENGTH.pack(len(head)), head, body)))
+    size = LENGTH.size + len(head) + len(body)
+    if size > LARGEST_FRAME:
+        raise FrameError(f"A frame of {size} bytes is longer than {LARGEST_FRAME}.")
+    return b"".join((HEAD.pack(VERSION, type_, 0, 0, size), LENGTH.pack(len(head)), head, body))
 
 
 def credit(stream: int, size: int) -> bytes:

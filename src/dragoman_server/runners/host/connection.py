@@ -443,7 +443,8 @@ async def _save(calls: GuestCalls, raw: msgspec.Raw, body: bytes) -> Answer:
     records = _RAW_LIST.decode(body[:split])
     if len(records) != len(params.ids) or len(records) > 1000:
         raise msgspec.ValidationError("needs as many ids as records, at most 1000")
-    if any(not 0 < len(id_) <= 255 for id_ in params.ids):
+    lengths = set(map(len, params.ids))
+    if lengths and not 0 < min(lengths) <= max(lengths) <= 255:
         raise msgspec.ValidationError("an id has 1 to 255 characters")
     checkpoint = None
     if params.checkpoint is not None:
