@@ -1,13 +1,18 @@
 """axe-core on a page or a frame: every rule of WCAG 2.2 A and AA, and its best practices, without exceptions."""
 
+import asyncio
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import Frame, Page
 
 AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-_RUN = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations.map((found) =>
+PATIENCE_SECONDS = 30
+_SETTLE = """() => Promise.all(document.getAnimations()
+  .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+  .map((one) => one.finished.catch(() => {})))"""
+_RUN = """async () => (await axe.run(document, {
+  resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })).violations.map((found) =>
   `${found.id} (${found.impact}): ${found.help}: ` + found.nodes.map((node) => node.html).join(' '))"""
 
 
@@ -19,8 +24,9 @@ def _source() -> str:
 
 async def violations(place: Page | Frame) -> list[str]:
     """Return what is wrong with what is on show, in words."""
-    await place.evaluate("Promise.all(document.getAnimations().map((one) => one.finished.catch(() => {})))")
-    if not await place.evaluate("typeof axe !== 'undefined'"):
-        await place.evaluate(_source())
-    found: list[Any] = await place.evaluate(_RUN)
-    return [str(one) for one in found]
+    async with asyncio.timeout(PATIENCE_SECONDS):  # what is evaluated has no deadline of its own
+        await place.evaluate(_SETTLE)
+        if not await place.evaluate("typeof axe !== 'undefined'"):
+            await place.evaluate(_source())
+        found: list[str] = await place.evaluate(_RUN)
+    return found

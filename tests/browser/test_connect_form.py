@@ -74,7 +74,7 @@ async def test_a_reconnect_shows_what_is_stored_but_for_secrets(page: Page, shop
     await expect(page.get_by_role("heading")).to_have_text("Reconnect Acme")
     await expect(page.locator('[name="config.team"]')).to_have_value("sales")
     await expect(page.locator('[name="config.pin"]')).to_have_value("")
-    await watch.shoot(page, "reconnect")
+    await watch.shoot(page, "reconnect-en-1000-light")
     await page.locator('[name="config.team"]').fill("support")
     await page.locator('[name="credential.apiKey"]').fill("new-key")
     await page.get_by_test_id("connect").click()

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.conftest import Shop
 from tests.browser.steps import embed, end_session, heard, popup_of
 from tests.browser.watching import Watch
@@ -17,11 +18,12 @@ async def test_a_blocked_window_is_said_and_opened_by_another_click(
     await window.add_init_script(block)
     session = shop.session(shop.integrate("consent", "tp-oauth"))
 
-    frame = await embed(page, embedder, shop.url, session["token"])
+    frame = await embed(page, embedder, shop.url, session["token"], themeOverride="dark", lang="en")
     await frame.get_by_test_id("connect").click()
     await expect(frame.get_by_test_id("blocked")).to_be_visible()
+    assert await violations(page.frames[-1]) == []
     assert (await heard(page, "error"))["errorType"] == "blocked_by_browser"
-    await watch.shoot(page, "blocked")
+    await watch.shoot(page, "blocked-en-1000-dark")
     popup = await popup_of(window, frame.get_by_role("button", name="Open the window"))
     await popup.get_by_role("button", name="Allow").click()
 
@@ -39,12 +41,14 @@ async def test_a_window_closed_early_is_said_and_opened_again(
     popup = await popup_of(window, frame.get_by_test_id("connect"))
     await popup.wait_for_url(f"{shop.third_party.url}/authorize**")
     await expect(frame.get_by_test_id("waiting")).to_be_visible()
-    await watch.shoot(page, "waiting")
+    assert await violations(page.frames[-1]) == []
+    await watch.shoot(page, "waiting-en-1000-light")
     await popup.close()
     await window.clock.run_for(3000)
     await expect(frame.get_by_test_id("closed")).to_be_visible()
     assert (await heard(page, "error"))["errorType"] == "window_closed"
-    await watch.shoot(page, "closed")
+    assert await violations(page.frames[-1]) == []
+    await watch.shoot(page, "closed-en-1000-light")
     popup = await popup_of(window, frame.get_by_role("button", name="Try again"))
     await popup.get_by_role("button", name="Allow").click()
 

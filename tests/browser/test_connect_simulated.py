@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.steps import embed, heard, popup_of
 from tests.browser.watching import Watch
 from tests.connect.vendors import APP_PEM
@@ -64,6 +65,7 @@ async def test_consent_at(
         told = await heard(page, "connect")
         title = "Almost done" if pending else "Connected"
         await expect(frame.get_by_role("heading")).to_have_text(title)
+        assert await violations(page.frames[-1]) == []
         await watch.shoot(page, "done-en-1000-light")
 
         made = [c["connection_id"] for c in api.connections.list(integration_id=key)]
