@@ -27,6 +27,11 @@ KINDS = {
     "web-none": "tp-none",
     "web-oauth": "tp-oauth",
     "web-two-step": "tp-two-step",
+    "web-outbound": "tp-outbound",
+}
+APPS = {
+    "tp-oauth": {"type": "OAUTH2", "client_id": "id", "client_secret": "secret"},
+    "tp-outbound": {"type": "OAUTH2", "client_id": "id", "webhook_secret": "hook-secret"},
 }
 
 
@@ -60,8 +65,7 @@ def told(platform: RunningPlatform, third_party: ThirdParty) -> Iterator[Told]:
         key = account.account.create_api_key(environment["id"], "browser")["secret"]
     with Client(url=platform.url, api_key=key) as api:
         for unique_key, provider in (KINDS | {"web-other": "tp-key"}).items():
-            app = {"type": "OAUTH2", "client_id": "id", "client_secret": "secret"} if provider == "tp-oauth" else None
-            api.integrations.create(unique_key, provider, credentials=app)
+            api.integrations.create(unique_key, provider, credentials=APPS.get(provider))
         old = api.connections.create(
             "web-oauth",
             {"type": "OAUTH2", "access_token": "old"},
@@ -69,6 +73,7 @@ def told(platform: RunningPlatform, third_party: ThirdParty) -> Iterator[Told]:
             connection_config={"url": third_party.url},
         )
         where = {key: {"connection_config": {"url": third_party.url}} for key in KINDS}
+        where["web-outbound"]["connection_config"]["account"] = "acme"
         session = api.connect.create_session(
             end_user={"id": "u-1"}, allowed_integrations=list(KINDS), integrations_config_defaults=where
         )
@@ -116,6 +121,23 @@ def test_what_a_person_types_becomes_a_connection(
     assert connection["provider_config_key"] == integration
     assert credentials.items() <= connection["credentials"].items()
     assert connection["end_user"]["id"] == "u-1"
+
+
+def test_an_outbound_installation_begins_pending(told: Told) -> None:
+    value = told.attempts["outbound"]["value"]
+    connection = told.connected("outbound")
+
+    assert value == {**value, "providerConfigKey": "web-outbound", "isPending": True}
+    assert connection["connection_config"]["pending"] is True
+    assert connection["connection_config"]["account"] == "acme"
+    assert connection["credentials"] == {}
+
+
+def test_an_outbound_installation_is_nobodys_to_type_in(told: Told) -> None:
+    typed = told.attempts["outbound/typed"]["value"]
+
+    assert typed["connectionId"] == told.attempts["outbound"]["value"]["connectionId"]  # what was preset won
+    assert told.refused("outbound/nobody") == "invalid_credentials"
 
 
 def test_check_4_refusals_reach_the_browser_with_a_code_and_a_message(told: Told) -> None:

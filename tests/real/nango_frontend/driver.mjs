@@ -28,6 +28,11 @@ await attempt('client_credentials', () =>
     nango.auth('web-cc', { credentials: { client_id: 'id', client_secret: 'secret' } }));
 await attempt('two_step', () => nango.auth('web-two-step', { credentials: { type: 'TWO_STEP', user: 'zoë', pin: '1234' } }));
 await attempt('none', () => nango.create('web-none'));
+await attempt('outbound', () => nango.auth('web-outbound', { installation: 'outbound', credentials: {} }));
+await attempt('outbound/typed', () =>
+    nango.auth('web-outbound', { installation: 'outbound', credentials: {}, params: { account: 'another' } }));
+await attempt('outbound/nobody', () =>
+    sdk(given.bare_token).auth('web-outbound', { installation: 'outbound', credentials: {} }));
 await attempt('mode', () => nango.auth('web-key', { credentials: { username: 'a', password: 'b' } }));
 await attempt('undeclared', () => nango.auth('web-key', { params: { colour: 'rot' }, credentials: { apiKey: 'good' } }));
 await attempt('not_allowed', () => nango.auth('web-other', { credentials: { apiKey: 'good' } }));
