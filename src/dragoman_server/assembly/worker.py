@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, cast
 
 from dragoman_server.assembly.layout import SIMULATOR_ROLE
+from dragoman_server.runners.guest.memory import keep_freed
 
 if TYPE_CHECKING:
     from dragoman_server.assembly.draining import Departure
@@ -112,6 +113,7 @@ async def _run(
         gc.collect()
         gc.freeze()  # what was imported and composed stays: no collection need look at it again
         gc.set_threshold(*_COLLECT_AFTER)
+        keep_freed()
         await run_all(services, stopping)
     return 0
 

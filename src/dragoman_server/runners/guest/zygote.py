@@ -23,7 +23,7 @@ from typing import Any
 
 from dragoman.authoring.discovery import add_to_path, load_definitions
 from dragoman.authoring.functions import FunctionDefinition
-from dragoman_server.runners.guest import lockdown, run, warmup
+from dragoman_server.runners.guest import lockdown, memory, run, warmup
 
 Key = tuple[str, str, str]
 PRELOADED = (
@@ -32,6 +32,9 @@ PRELOADED = (
     "dragoman.authoring.running",
 )  # fmt: skip
 """Whatever is mapped costs every fork: pydantic is warmed only for a project that imports it."""
+
+_COLLECT_AFTER = (10_000, 10, 10)
+"""A page of 1000 records is ten thousand objects: looking for cycles after each 700 costs a third of mapping it."""
 
 
 class Zygote:
@@ -117,6 +120,8 @@ class Zygote:
             self._shut_in(order["limits"], scratch, parent, passed)
             connection = socket.socket(fileno=passed)
             gc.enable()
+            gc.set_threshold(*_COLLECT_AFTER)
+            memory.keep_freed()
             run.serve(connection, self._plan["bundle"], self._found)
             status = 0
         except BaseException as error:  # nothing may return into the zygote's loop
