@@ -32,7 +32,7 @@ def test_every_error_in_the_howto_is_one_of_ours() -> None:
 def test_what_the_howto_calls_missing_is_missing() -> None:
     paths = {path for _, path in DEMANDS}
 
-    assert not paths & {"/mcp", "/functions/compile", "/functions/dryruns", "/webhook/{environment_uuid}/{unique_key}"}
+    assert not paths & {"/mcp", "/functions/compile", "/functions/dryruns"}
 
 
 def test_every_page_the_howto_links_to_is_there() -> None:
