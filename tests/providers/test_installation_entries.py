@@ -41,29 +41,29 @@ def load(folder: Path, data: dict[str, Any]) -> None:
     load_catalogue(folder)
 
 
+CASES: list[tuple[Change, str]] = [
+    (lambda e: e["connection_config"]["shop_id"].pop("automated"), "match.shop_id"),
+    (lambda e: e.pop("connection_config"), "match.shop_id"),
+    (lambda e: hook(e).update(match={}), "match"),
+    (lambda e: hook(e).update(when={}), "when"),
+    (lambda e: hook(e).pop("code"), "installation.webhook"),
+    (lambda e: hook(e).update(config={"shop_id": "other.id"}), "config.shop_id"),
+    (lambda e: hook(e)["signature"].update(timestamp={"header": "X-Time"}), "signature"),
+    (lambda e: hook(e)["signature"].update(content="${timestamp}.${body}"), "signature"),
+    (lambda e: hook(e)["signature"].update(content="no body"), "signature.content"),
+    (lambda e: hook(e)["signature"].update(algorithm="hmac-md5"), "signature.algorithm"),
+    (lambda e: hook(e)["signature"].update(secret="scopes"), "signature.secret"),
+    (lambda e: e.update(auth_mode="API_KEY"), "installation"),
+    (lambda e: e.update(auth_mode="APP"), "installation_id"),
+    (lambda e: e.update(installation="outbound"), "installation"),
+]
+
+
 def test_an_entry_with_all_it_needs_is_taken(tmp_path: Path) -> None:
     load(tmp_path, entry())
 
 
-@pytest.mark.parametrize(
-    ("change", "place"),
-    [
-        (lambda e: e["connection_config"]["shop_id"].pop("automated"), "match.shop_id"),
-        (lambda e: e.pop("connection_config"), "match.shop_id"),
-        (lambda e: hook(e).update(match={}), "match"),
-        (lambda e: hook(e).update(when={}), "when"),
-        (lambda e: hook(e).pop("code"), "installation.webhook"),
-        (lambda e: hook(e).update(config={"shop_id": "other.id"}), "config.shop_id"),
-        (lambda e: hook(e)["signature"].update(timestamp={"header": "X-Time"}), "signature"),
-        (lambda e: hook(e)["signature"].update(content="${timestamp}.${body}"), "signature"),
-        (lambda e: hook(e)["signature"].update(content="no body"), "signature.content"),
-        (lambda e: hook(e)["signature"].update(algorithm="hmac-md5"), "signature.algorithm"),
-        (lambda e: hook(e)["signature"].update(secret="scopes"), "signature.secret"),
-        (lambda e: e.update(auth_mode="API_KEY"), "installation"),
-        (lambda e: e.update(auth_mode="APP"), "installation_id"),
-        (lambda e: e.update(installation="outbound"), "installation"),
-    ],
-)
+@pytest.mark.parametrize(("change", "place"), CASES)
 def test_one_that_would_let_somebody_in_is_refused(tmp_path: Path, change: Change, place: str) -> None:
     data = entry()
     change(data)
