@@ -29,9 +29,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
     guarded = "django.middleware.security.SecurityMiddleware" in settings.MIDDLEWARE
     if guarded and settings.SECURE_CROSS_ORIGIN_OPENER_POLICY == "same-origin":
         # https://html.spec.whatwg.org/multipage/browsers.html#cross-origin-opener-policies
-        message = (
-            "SECURE_CROSS_ORIGIN_OPENER_POLICY is same-origin: consent windows open cut off from the Connect UI."
-        )
+        message = "SECURE_CROSS_ORIGIN_OPENER_POLICY is same-origin: consent windows open cut off from the Connect UI."
         hint = "Set it to same-origin-allow-popups, or set that header on the pages with a button."
         found.append(Warning(message, hint=hint, id="dragoman.W001"))
     return found
