@@ -2,8 +2,9 @@
 
 Stories put facts (`fact_for_auth`, `fact_for_sync`, …) into the outbox; the relay's handler `Webhooks.handle` makes
 deliveries; `Deliverer` sends them; doors list and redeliver. Stores messages, destinations with their circuits,
-deliveries and attempts for 30 days. The handler and the deliverer run in work processes, as many as there are. `inbound.py` says
-whether a provider's call is really the provider's; the story of such a call is `flows/inbound_webhook.py`.
+deliveries and attempts for 30 days. The handler and the deliverer run in work processes, as many as there are.
+`inbound.py` says whether a provider's call is really the provider's; the story of such a call is
+`flows/inbound_webhook.py`.
 """
 
 from dragoman_server.webhooks.deliverer import Deliverer
