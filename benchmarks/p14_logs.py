@@ -147,7 +147,7 @@ def run(size: Size) -> Iterator[Result]:
     server = EmbeddedPostgres(folder / "pg")
     server.start()
     try:
-        yield from asyncio.run(measure(server, size.pick(20_000, 1_000_000, 3_000_000)))
+        yield from asyncio.run(measure(server, size.pick(4_000, 1_000_000, 3_000_000)))
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)

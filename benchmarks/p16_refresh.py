@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.refresh_real import Outcome, read_from_everywhere
-from benchmarks.refresh_stack import FAULTS, LOSING, Played, play_all
+from benchmarks.refresh_stack import LOSING, Played, play_all
 from benchmarks.result import Result
 from benchmarks.rig import Size, benchmark
 from dragoman_server.db.embedded import EmbeddedPostgres
@@ -116,9 +116,9 @@ def real_figures(name: str, outcome: Outcome, calls: int) -> Iterator[Result]:
 
 def run(size: Size) -> Iterator[Result]:
     """From the most schedules to the most real."""
-    virtual = in_virtual_time(size.pick(40, 10_000, 10_000))
+    virtual = in_virtual_time(size.pick(8, 10_000, 10_000))
     yield from figures("virtual time", virtual)
-    stacked = on_postgres(size.pick(len(FAULTS) * 2, 200, 1000))
+    stacked = on_postgres(size.pick(3, 200, 1000))
     yield from figures("Postgres", stacked)
     seconds, readers = size.pick(0.5, 3.0, 3.0), size.pick(12, 200, 200)
     peace = read_from_everywhere(seconds=seconds, readers=readers, kill=False)

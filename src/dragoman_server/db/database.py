@@ -128,7 +128,7 @@ class Database:
             pool, self._pool = self._pool, None
             try:
                 await asyncio.wait_for(pool.close(), 5.0)
-            except TimeoutError:
+            except UNAVAILABLE:  # too slow, or a server that is gone: nobody hears a goodbye
                 pool.terminate()
 
     def _open_pool(self) -> RawPool:
