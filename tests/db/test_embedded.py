@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman_server.db import Database
 from dragoman_server.db.embedded import EmbeddedPostgres
-from tests.support import processes
-from tests.support.platform import poll_until
 
 
 @pytest.fixture
@@ -62,26 +59,5 @@ def test_where_the_server_listens_is_replaced_and_never_rewritten_under_a_reader
 
             assert os.fstat(reader.fileno()).st_ino != named.stat().st_ino
             assert named.read_text().strip() == str(folder / "pg/socket")
-    finally:
-        server.stop()
-
-
-async def test_connections_to_a_server_that_was_killed_this_moment_are_closed_without_an_error(folder: Path) -> None:
-    server = EmbeddedPostgres(folder / "pg")
-    server.start()
-    database = Database(server.url("postgres"), min_size=2)
-    try:
-        await database.open()
-        async with database.connection():
-            pass
-        assert server.pid is not None
-        everything = [found for found in processes.below(os.getpid()) if "postgres" in found.command]
-
-        os.kill(server.pid, signal.SIGKILL)
-        for found in everything:
-            found.kill()
-        # Without an await: the event loop has not heard of it yet.
-        poll_until(lambda: not [one for one in everything if one.alive], "all its processes are gone")
-        await database.close()
     finally:
         server.stop()
