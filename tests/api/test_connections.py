@@ -298,7 +298,7 @@ def test_reading_a_credential_is_noted(api: Api, connection: str, integration: s
     assert api.get(path_of(connection, integration)).status_code == 200
 
     noted = poll_until(
-        lambda: api.get(path_of(connection, integration)).json()["last_fetched_at"], "last_fetched_at", seconds=30
+        lambda: api.get(path_of(connection, integration)).json()["last_fetched_at"], "last_fetched_at", seconds=90
     )
     assert noted.endswith("Z")
 

@@ -1,4 +1,4 @@
-"""Every benchmark still runs, in its smallest size, and says what it measured in a form that can be kept."""
+"""Every benchmark but the two longest still runs, in its smallest size, and says what it measured in a form that can be kept."""
 
 import importlib
 import json
@@ -13,6 +13,9 @@ from tests.support.platform import RunningPlatform, make_data_dir, remove_data_d
 
 pytestmark = pytest.mark.xdist_group("benchmarks")
 SETTINGS = {"DRAGOMAN_PROVIDERS_DIR": str(PROVIDERS), "DRAGOMAN_RUNNER_IDLE_SECONDS": "1"}
+LONG = {"p14_logs", "p16_refresh"}
+"""Half a minute each even in their smallest size; `make bench ARGS=--smoke` runs them. What P16 plays is tested in
+`tests/connect/test_refresh_simulation.py` and `tests/real`, what P14 measures in `tests/logs`."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def lent() -> Generator[RunningPlatform]:
         remove_data_dir(folder)
 
 
-@pytest.mark.parametrize("name", names([]))
+@pytest.mark.parametrize("name", [name for name in names([]) if name not in LONG])
 @pytest.mark.usefixtures("lent")
 def test_a_benchmark_runs_and_says_what_it_measured(name: str) -> None:
     module = importlib.import_module(f"benchmarks.{name}")
