@@ -17,6 +17,7 @@ from dragoman_server.db.driver import connect
 from dragoman_server.flows.delete_environment import DeleteEnvironment
 from dragoman_server.flows.delete_integration import DeleteIntegration
 from dragoman_server.flows.erasing import Erasing
+from dragoman_server.logs.model import OperationFilter
 from dragoman_server.outbox import Relay
 from dragoman_server.providers.model import AuthMode, Credential
 from dragoman_server.records import Records
@@ -89,6 +90,20 @@ async def test_a_grant_that_another_connection_lives_on_is_revoked_with_the_last
 
     assert left == ({"refresh-to-end"}, 0)
     assert vendors.refresh == set()
+
+
+async def test_a_refused_revocation_is_logged_as_failed_and_settled(market: Market) -> None:
+    world, logs = market.world, market.world.one.logs
+    market.vendors.answers["revoke"] = [401]
+    await connected(market)
+
+    await world.one.parts.connect.delete(world.environment.id, "revoking", "c1")
+    await relay(market).once()
+    await logs.flush()
+
+    found = await logs.search_operations(world.environment.id, OperationFilter(kinds=["auth:revoke_token"]))
+    assert [(one.state, (one.error or {})["type"]) for one in found.items] == [("failed", "revocation_refused")]
+    assert await ended(market) == 0
 
 
 async def test_the_fact_holds_no_secret(market: Market) -> None:

@@ -185,5 +185,8 @@ class Revoking:
         if answer.status >= 500 or answer.status in _TRY_AGAIN:
             operation.finish("failed", {"type": "revocation_failed", "message": f"HTTP {answer.status}"})
             return False
-        operation.finish("success")  # a refusal says that the token is not good any more, which was the aim
+        if answer.status >= 400:  # the token is not good any more, or the call is not: repeating it changes neither
+            operation.finish("failed", {"type": "revocation_refused", "message": f"HTTP {answer.status}"})
+            return True
+        operation.finish("success")
         return True
